@@ -1,0 +1,321 @@
+/* Row kernels shared by all vector tables: written once in GCC vector extensions, 16 floats a vector, and compiled with
+ * each instruction set's own flags (AVX2 makes two registers of a vector). Include from kern_*.c only. */
+#ifndef KERNELS_SIMD_H
+#define KERNELS_SIMD_H
+
+#include <math.h>
+#include <string.h>
+
+#include "engine/kernels/kern.h"
+
+typedef float vf __attribute__((vector_size(64)));
+typedef int32_t vi __attribute__((vector_size(64)));
+typedef uint16_t vh __attribute__((vector_size(32)));
+
+enum { VLEN = 16 };
+
+static inline vf vf_set(float x)
+{
+    return (vf){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; /* zero + x would cost an addition */
+}
+
+static inline vf vf_load(const float *p)
+{
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void vf_store(float *p, vf v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+/* The first count (< 16) values; the others are zero. */
+static inline vf vf_load_part(const float *p, size_t count)
+{
+    vf v = {};
+    memcpy(&v, p, count * sizeof *p);
+    return v;
+}
+
+static inline vf vf_widen(vh x)
+{
+    return (vf)(__builtin_convertvector(x, vi) << 16);
+}
+
+static inline vh vf_narrow(vf v)
+{
+    vi u = (vi)v;
+    vi rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+    vi nan = (u & 0x7fffffff) > 0x7f800000;
+    rounded = (rounded & ~nan) | (((u >> 16) | 0x40) & nan);
+    return __builtin_convertvector(rounded, vh);
+}
+
+/* Stores count (1..16) values to the outputs that are not NULL. */
+static inline void vf_put(float *y, bf16 *y_bf16, vf v, size_t count)
+{
+    if (y)
+        memcpy(y, &v, count * sizeof *y);
+    if (y_bf16) {
+        vh h = vf_narrow(v);
+        memcpy(y_bf16, &h, count * sizeof *y_bf16);
+    }
+}
+
+static inline float vf_sum(vf v)
+{
+    float lanes[VLEN], sum = 0;
+    vf_store(lanes, v);
+    for (int step = 8; step; step /= 2)
+        for (int i = 0; i < step; i++)
+            lanes[i] += lanes[i + step];
+    sum = lanes[0];
+    return sum;
+}
+
+static inline vf vf_max(vf a, vf b)
+{
+    vi greater = a > b;
+    return (vf)(((vi)a & greater) | ((vi)b & ~greater));
+}
+
+static inline float vf_max_lane(vf v)
+{
+    float lanes[VLEN];
+    vf_store(lanes, v);
+    float max = lanes[0];
+    for (int i = 1; i < VLEN; i++)
+        max = lanes[i] > max ? lanes[i] : max;
+    return max;
+}
+
+/* exp, relative error below 2e-7 in [-87, 88]; below that 0, above it clamped. */
+static inline vf vf_exp(vf x)
+{
+    vi low = x < -87.0f;
+    x = vf_max(x, vf_set(-87.0f));
+    x = -vf_max(-x, vf_set(-88.0f));
+    vf magic = vf_set(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
+    vf n = x * 1.44269504088896341f + magic;
+    vi exponent = (vi)n << 23;
+    n = n - magic;
+    vf r = x - n * 0.693145751953125f; /* ln 2 in two parts: the first has few bits, so n * it is exact */
+    r = r - n * 1.42860682030941723212e-6f;
+    vf p = vf_set(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    vf y = (vf)((vi)p + exponent);
+    return (vf)((vi)y & ~low);
+}
+
+static inline vf vf_sigmoid(vf x)
+{
+    return 1.0f / (1.0f + vf_exp(-x));
+}
+
+static inline vf vf_act(enum kern_act act, vf x)
+{
+    switch (act) {
+    case KERN_ACT_GELU_TANH: /* x/2 (1 + tanh u) = x sigmoid(2u) */
+        return x * vf_sigmoid((x + x * x * x * 0.044715f) * (2 * 0.797884560802865356f));
+    case KERN_ACT_SILU: return x * vf_sigmoid(x);
+    case KERN_ACT_NONE: break;
+    }
+    return x;
+}
+
+static inline void epilogue_part(const struct kern_epilogue *e, size_t i, const float *gate, size_t j, size_t count)
+{
+    vf v = count == VLEN ? vf_load(e->c + i * e->ldc + j) : vf_load_part(e->c + i * e->ldc + j, count);
+#define PART(p) (count == VLEN ? vf_load(p) : vf_load_part(p, count))
+    if (e->bias)
+        v += PART(e->bias + j);
+    v = vf_act(e->act, v);
+    if (e->times)
+        v *= PART(e->times + i * e->times_ld + j);
+    if (gate)
+        v *= PART(gate + j);
+    if (e->add)
+        v += PART(e->add + i * e->add_ld + j);
+#undef PART
+    vf_put(e->out_f32 ? e->out_f32 + i * e->out_ld + j : NULL, e->out_bf16 ? e->out_bf16 + i * e->out_ld + j : NULL, v,
+           count);
+}
+
+static void simd_epilogue(const struct kern_epilogue *e)
+{
+    for (size_t i = 0; i < e->m; i++) {
+        const float *gate = e->gate ? e->gate + (e->gate_row ? e->gate_row[i] : 0) * e->gate_ld : NULL;
+        size_t j = 0;
+        for (; j + VLEN <= e->n; j += VLEN)
+            epilogue_part(e, i, gate, j, VLEN);
+        if (j < e->n)
+            epilogue_part(e, i, gate, j, e->n - j);
+    }
+}
+
+/* Scales and biases a row of scores in place and returns its maximum. */
+static inline float scores_prepare(const struct kern_softmax *sm, float *s, const float *bias)
+{
+    vf max = vf_set(KERN_SCORE_MIN);
+    size_t j = 0;
+    for (; j + VLEN <= sm->n; j += VLEN) {
+        vf v = vf_load(s + j) * sm->scale;
+        if (bias)
+            v += vf_load(bias + j);
+        vf_store(s + j, v);
+        max = vf_max(v, max);
+    }
+    float top = vf_max_lane(max);
+    for (; j < sm->n; j++) {
+        s[j] = s[j] * sm->scale + (bias ? bias[j] : 0);
+        top = s[j] > top ? s[j] : top;
+    }
+    return top;
+}
+
+static inline void row_fade(float *o, size_t d, float factor)
+{
+    size_t j = 0;
+    for (; j + VLEN <= d; j += VLEN)
+        vf_store(o + j, vf_load(o + j) * factor);
+    for (; j < d; j++)
+        o[j] *= factor;
+}
+
+static void simd_softmax(const struct kern_softmax *sm)
+{
+    size_t n_out = (sm->n + 31) / 32 * 32;
+    for (size_t i = 0; i < sm->m; i++) {
+        float *s = sm->s + i * sm->lds;
+        float max = scores_prepare(sm, s, sm->bias ? sm->bias + (ptrdiff_t)i * sm->bias_row_step : NULL);
+        if (max > sm->row_max[i]) {
+            float factor = expf(sm->row_max[i] - max);
+            sm->row_max[i] = max;
+            sm->row_sum[i] *= factor;
+            row_fade(sm->o + i * sm->ldo, sm->d, factor);
+        }
+        max = sm->row_max[i];
+        vf sum = {};
+        for (size_t j = 0; j < n_out; j += VLEN) {
+            size_t count = j + VLEN <= sm->n ? VLEN : j < sm->n ? sm->n - j : 0;
+            vf p = {};
+            if (count == VLEN) {
+                p = vf_exp(vf_load(s + j) - max);
+            } else if (count) {
+                vf x = vf_set(KERN_SCORE_MIN);
+                memcpy(&x, s + j, count * sizeof *s);
+                p = vf_exp(x - max);
+            }
+            sum += p;
+            vf_put(sm->p_f32 ? sm->p_f32 + i * sm->ldp + j : NULL, sm->p_bf16 ? sm->p_bf16 + i * sm->ldp + j : NULL, p,
+                   VLEN);
+        }
+        sm->row_sum[i] += vf_sum(sum);
+    }
+}
+
+/* Loops over n values in vectors and a rest; v holds x[i..], count how many are real. */
+#define FOR_ROW(n)                                                                                                     \
+    for (size_t i = 0, count; i < (n) && (count = (n) - i < VLEN ? (n) - i : VLEN, 1); i += VLEN)
+#define ROW(p) (count == VLEN ? vf_load((p) + i) : vf_load_part((p) + i, count))
+
+static void simd_norm_layer(float *y, bf16 *y_bf16, const float *x, const float *mul, const float *add, size_t n,
+                            float eps)
+{
+    vf sum = {}, squares = {};
+    FOR_ROW(n) sum += ROW(x);
+    float mean = vf_sum(sum) / (float)n;
+    FOR_ROW(n)
+    {
+        vf d = ROW(x) - mean;
+        if (count < VLEN) { /* lanes past the end hold -mean, not zero */
+            vf zero = {};
+            memcpy(&zero, &d, count * sizeof(float));
+            d = zero;
+        }
+        squares += d * d;
+    }
+    float inverse = 1.0f / sqrtf(vf_sum(squares) / (float)n + eps);
+    FOR_ROW(n)
+    vf_put(y ? y + i : NULL, y_bf16 ? y_bf16 + i : NULL, (ROW(x) - mean) * inverse * ROW(mul) + ROW(add), count);
+}
+
+static inline float sum_of_squares(const float *x, size_t n)
+{
+    vf sum = {};
+    FOR_ROW(n)
+    {
+        vf v = ROW(x);
+        sum += v * v;
+    }
+    return vf_sum(sum);
+}
+
+/* (a, b) -> (a cos - b sin, a sin + b cos) on the 8 adjacent pairs of v; turn holds (cos, sin) pairs. */
+static inline vf rotate_pairs(vf v, vf turn)
+{
+    vf cosine = __builtin_shufflevector(turn, turn, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14);
+    vf sine = __builtin_shufflevector(turn, turn, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15);
+    vf swapped = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+    const vf sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
+    return v * cosine + swapped * (sine * sign);
+}
+
+static void simd_norm_rms(float *y, bf16 *y_bf16, const float *x, const float *weight, const float *rope, size_t n,
+                          size_t d, float eps)
+{
+    float inverse = 1.0f / sqrtf(sum_of_squares(x, n) / (float)n + eps);
+    if (!rope) {
+        FOR_ROW(n) vf_put(y ? y + i : NULL, y_bf16 ? y_bf16 + i : NULL, ROW(x) * inverse * ROW(weight), count);
+        return;
+    }
+    for (size_t head = 0; head < n; head += d) {
+        const float *hx = x + head, *hw = weight + head;
+        FOR_ROW(d)
+        {
+            vf v = rotate_pairs(ROW(hx) * inverse * ROW(hw), ROW(rope));
+            vf_put(y ? y + head + i : NULL, y_bf16 ? y_bf16 + head + i : NULL, v, count);
+        }
+    }
+}
+
+static void simd_norm_l2(float *y, bf16 *y_bf16, const float *x, const float *gamma, size_t n, bool silu)
+{
+    float length = sqrtf(sum_of_squares(x, n));
+    float factor = sqrtf((float)n) / (length > 1e-12f ? length : 1e-12f);
+    FOR_ROW(n)
+    {
+        vf v = ROW(x) * factor * ROW(gamma);
+        vf_put(y ? y + i : NULL, y_bf16 ? y_bf16 + i : NULL, silu ? v * vf_sigmoid(v) : v, count);
+    }
+}
+
+static void simd_scale(float *y, bf16 *y_bf16, const float *x, float factor, size_t n)
+{
+    FOR_ROW(n) vf_put(y ? y + i : NULL, y_bf16 ? y_bf16 + i : NULL, ROW(x) * factor, count);
+}
+
+static void simd_widen(float *y, const bf16 *x, size_t n)
+{
+    size_t i = 0;
+    for (; i + VLEN <= n; i += VLEN) {
+        vh h;
+        memcpy(&h, x + i, sizeof h);
+        vf_store(y + i, vf_widen(h));
+    }
+    for (; i < n; i++)
+        y[i] = bf16_to_f32(x[i]);
+}
+
+#define SIMD_ROWS                                                                                                      \
+    .epilogue = simd_epilogue, .softmax = simd_softmax, .norm_layer = simd_norm_layer, .norm_rms = simd_norm_rms,      \
+    .norm_l2 = simd_norm_l2, .scale = simd_scale, .widen = simd_widen
+
+#endif
