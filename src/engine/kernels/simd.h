@@ -91,12 +91,13 @@ static inline float vf_max_lane(vf v)
     return max;
 }
 
-/* exp, relative error below 2e-7 in [-87, 88]; below that 0, above it clamped. */
+/* exp, relative error below 2e-7 in [-87, 88]; below that 0, above it clamped. NaN stays NaN: vf_max returns its second
+ * argument when one is NaN, so x stands there. */
 static inline vf vf_exp(vf x)
 {
     vi low = x < -87.0f;
-    x = vf_max(x, vf_set(-87.0f));
-    x = -vf_max(-x, vf_set(-88.0f));
+    x = vf_max(vf_set(-87.0f), x);
+    x = -vf_max(vf_set(-88.0f), -x);
     vf magic = vf_set(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
     vf n = x * 1.44269504088896341f + magic;
     vi exponent = (vi)n << 23;
@@ -209,9 +210,8 @@ static void simd_softmax(const struct kern_softmax *sm)
             if (count == VLEN) {
                 p = vf_exp(vf_load(s + j) - max);
             } else if (count) {
-                vf x = vf_set(KERN_SCORE_MIN);
-                memcpy(&x, s + j, count * sizeof *s);
-                p = vf_exp(x - max);
+                vf x = vf_exp(vf_load_part(s + j, count) - max);
+                memcpy(&p, &x, count * sizeof *s); /* the rest is zero even where every score is masked */
             }
             sum += p;
             vf_put(sm->p_f32 ? sm->p_f32 + i * sm->ldp + j : NULL, sm->p_bf16 ? sm->p_bf16 + i * sm->ldp + j : NULL, p,
