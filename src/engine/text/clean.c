@@ -82,8 +82,8 @@ static int append_fixed(struct fixer *fixer, uint32_t c, conch_error *err)
     if (c > 0xFF00 && c < 0xFFF0) {
         int32_t wide[8];
         int boundary = UTF8PROC_BOUNDCLASS_START;
-        long count = utf8proc_decompose_char((int32_t)c, wide, ARRAY_LEN(wide), UTF8PROC_COMPAT | UTF8PROC_STABLE,
-                                             &boundary);
+        long count = utf8proc_decompose_char((int32_t)c, wide, ARRAY_LEN(wide),
+                                             UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT | UTF8PROC_STABLE, &boundary);
         int rc = 0;
         for (long i = 0; rc == 0 && i < count && i < (long)ARRAY_LEN(wide); i++)
             rc = utf8_append(fixer->out, (uint32_t)wide[i], err);
@@ -129,7 +129,7 @@ static bool parse_number(const char *name, size_t size, uint32_t *ret_number)
         unsigned char c = (unsigned char)name[at];
         if (hex ? !isxdigit(c) : !isdigit(c))
             return false;
-        uint32_t digit = isdigit(c) ? c - '0' : (uint32_t)(c | 0x20) - 'a' + 10;
+        uint32_t digit = isdigit(c) ? c - 48u : (c | 0x20u) - 97u + 10u;
         number = number > 0x110000 ? number : number * (hex ? 16 : 10) + digit;
     }
     *ret_number = number;
@@ -424,7 +424,7 @@ static int unescape_and_collapse(const char *text, size_t size, struct buf *ret,
 
 int text_fix(const char *text, struct buf *ret, conch_error *err)
 {
-    size_t size;
+    size_t size = 0;
     int rc = prompt_check(text, &size, err);
     buf_clear(ret);
     return rc < 0 ? rc : fix(text, size, ret, err);
@@ -432,7 +432,7 @@ int text_fix(const char *text, struct buf *ret, conch_error *err)
 
 int text_unescape_and_collapse(const char *text, struct buf *ret, conch_error *err)
 {
-    size_t size;
+    size_t size = 0;
     int rc = prompt_check(text, &size, err);
     return rc < 0 ? rc : unescape_and_collapse(text, size, ret, err);
 }
@@ -440,7 +440,7 @@ int text_unescape_and_collapse(const char *text, struct buf *ret, conch_error *e
 int text_clean(const char *text, struct buf *ret, conch_error *err)
 {
     struct buf fixed;
-    size_t size;
+    size_t size = 0;
     int rc = prompt_check(text, &size, err);
     if (rc < 0)
         return rc;

@@ -57,7 +57,7 @@ static int read_fixed(struct reader *reader, size_t bytes, uint64_t *ret_value, 
 
 static int read_field(struct reader *reader, struct field *field, conch_error *err)
 {
-    uint64_t tag;
+    uint64_t tag = 0;
     int rc = read_varint(reader, &tag, err);
     if (rc < 0)
         return rc;
@@ -72,7 +72,7 @@ static int read_field(struct reader *reader, struct field *field, conch_error *e
     case WIRE_BYTES: break;
     default: return damaged(reader, "a field has an unknown wire type before the data", err);
     }
-    uint64_t size;
+    uint64_t size = 0;
     rc = read_varint(reader, &size, err);
     if (rc < 0)
         return rc;

@@ -88,7 +88,7 @@ static int parse_precompiled(const json_t *object, struct text_rule *rule, conch
     const json_t *value = json_object_get(object, "precompiled_charsmap");
     if (json_is_null(value))
         return 0;
-    const char *text;
+    const char *text = NULL;
     int rc = get_text(object, "normalizer", "precompiled_charsmap", &text, err);
     if (rc < 0)
         return rc;
@@ -105,7 +105,7 @@ static int parse_replace(const json_t *object, struct text_rule *rule, conch_err
 {
     const json_t *pattern = json_object_get(object, "pattern");
     const json_t *regex = json_object_get(pattern, "Regex"), *plain = json_object_get(pattern, "String");
-    const char *content;
+    const char *content = NULL;
     int rc = get_text(object, "normalizer", "content", &content, err);
     if (rc == 0)
         rc = copy_text(&rule->content, content, err);
@@ -134,7 +134,7 @@ static int parse_strip(const json_t *object, struct text_rule *rule, conch_error
 
 static int parse_prepend(const json_t *object, struct text_rule *rule, conch_error *err)
 {
-    const char *content;
+    const char *content = NULL;
     int rc = get_text(object, "normalizer", "prepend", &content, err);
     return rc < 0 ? rc : copy_text(&rule->content, content, err);
 }
@@ -169,7 +169,7 @@ static int parse_prepend_scheme(const json_t *object, struct text_rule *rule, co
 
 static int parse_metaspace(const json_t *object, struct text_rule *rule, conch_error *err)
 {
-    const char *symbol;
+    const char *symbol = NULL;
     int rc = get_text(object, "pre_tokenizer", "replacement", &symbol, err);
     if (rc < 0)
         return rc;
@@ -240,7 +240,7 @@ static int parse_sequence(const struct stage *stage, const json_t *object, int d
 static int parse_step(const struct stage *stage, const json_t *object, int depth, struct text_rules *rules,
                       conch_error *err)
 {
-    const char *type;
+    const char *type = NULL;
     int rc = get_text(object, stage->where, "type", &type, err);
     if (rc < 0)
         return rc;
