@@ -2,13 +2,13 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
 
 #include "base/base.h"
 #include "engine/text/entities.h"
 #include "engine/text/limits.h"
+#include "engine/text/normal.h"
 #include "engine/text/utf8.h"
 
 static int prompt_check(const char *text, size_t *ret_size, conch_error *err)
@@ -237,18 +237,6 @@ static int drop_controls(const char *text, size_t size, struct buf *out, conch_e
     return rc;
 }
 
-static int compose(const char *text, size_t size, struct buf *out, conch_error *err)
-{
-    uint8_t *composed = NULL;
-    long got = utf8proc_map((const uint8_t *)text, (long)size, &composed, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
-    if (got < 0)
-        return conch_error_set(err, got == UTF8PROC_ERROR_NOMEM ? CONCH_ERR_NOMEM : CONCH_ERR_INTERNAL,
-                               "cannot normalise the prompt: %s", utf8proc_errmsg(got));
-    int rc = buf_append(out, composed, (size_t)got, err);
-    free(composed);
-    return rc;
-}
-
 /* One pass over text; entities only before entity_end. */
 static int fix_pass(const char *text, size_t size, size_t *entity_end, struct buf *out, conch_error *err)
 {
@@ -273,7 +261,7 @@ static int fix_pass(const char *text, size_t size, size_t *entity_end, struct bu
         if (begin < end)
             rc = drop_controls(fixed.data + begin, end - begin, &visible, err);
         if (rc == 0 && visible.size)
-            rc = compose(visible.data, visible.size, out, err);
+            rc = text_normalize(visible.data, visible.size, (struct normal_form){.compose = true}, out, err);
         if (part == 0)
             *entity_end = out->size;
     }

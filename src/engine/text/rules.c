@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "engine/text/normal.h"
 #include "engine/text/unigram.h"
 #include "engine/text/utf8.h"
 
@@ -149,17 +150,9 @@ static int apply_lowercase(const struct pass *pass)
 
 static int apply_unicode_form(enum text_rule_kind kind, const struct pass *pass)
 {
-    int options = UTF8PROC_STABLE;
-    options |= kind == RULE_NFC || kind == RULE_NFKC ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
-    options |= kind == RULE_NFKC || kind == RULE_NFKD ? UTF8PROC_COMPAT : 0;
-    uint8_t *mapped = NULL;
-    long size = utf8proc_map((const uint8_t *)pass->text, (long)pass->size, &mapped, (utf8proc_option_t)options);
-    if (size < 0)
-        return conch_error_set(pass->err, size == UTF8PROC_ERROR_NOMEM ? CONCH_ERR_NOMEM : CONCH_ERR_INTERNAL,
-                               "cannot normalise the prompt: %s", utf8proc_errmsg(size));
-    int rc = buf_append(pass->out, mapped, (size_t)size, pass->err);
-    free(mapped);
-    return rc;
+    struct normal_form form = {.compose = kind == RULE_NFC || kind == RULE_NFKC,
+                               .compat = kind == RULE_NFKC || kind == RULE_NFKD};
+    return text_normalize(pass->text, pass->size, form, pass->out, pass->err);
 }
 
 static int apply_replace(const struct text_rule *rule, const struct pass *pass)
