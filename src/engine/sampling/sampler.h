@@ -26,10 +26,15 @@ struct schedule {
     enum sampler_kind kind;
     size_t steps;
     float sigmas[SAMPLER_STEPS_MAX + 1]; /* steps + 1 of them, the last is 0 */
-    float timesteps[SAMPLER_STEPS_MAX];  /* 0..1000, as the network takes them; whole numbers where the kind truncates */
+    float timesteps[SAMPLER_STEPS_MAX]; /* 0..1000, as the network takes them; whole numbers where the kind truncates */
 };
 
-/* steps 1 .. SAMPLER_STEPS_MAX, shift > 0 and finite, at most 1000: else CONCH_ERR_RANGE. */
+/* Shift s moves a noise level r to s r / (1 + (s - 1) r). Between these two no pair of neighbouring levels of any table
+ * becomes equal in f32, nor any of them 0. */
+#define SAMPLER_SHIFT_MIN 0.001
+#define SAMPLER_SHIFT_MAX 100.0
+
+/* steps 1 .. SAMPLER_STEPS_MAX, shift SAMPLER_SHIFT_MIN .. SAMPLER_SHIFT_MAX: else CONCH_ERR_RANGE. */
 int schedule_init(struct schedule *schedule, enum sampler_kind kind, size_t steps, double shift, conch_error *err);
 
 struct sampler;
@@ -38,8 +43,9 @@ size_t sampler_bytes(const struct schedule *schedule, size_t count);
 int sampler_create(struct sampler **ret, const struct schedule *schedule, size_t count, conch_error *err);
 void sampler_destroy(struct sampler *sampler);
 
-/* Step i (0, 1, ... in order): x [count] goes from sigma_i to sigma_{i+1}, velocity is the network's answer at x. The caller
- * may overwrite parts of x between steps (frames that are given): history keeps what the sampler computed itself. */
+/* Step i (0, 1, ... in order): x [count] goes from sigma_i to sigma_{i+1}, velocity is the network's answer at x. The
+ * caller may overwrite parts of x between steps (frames that are given): history keeps what the sampler computed
+ * itself. */
 void sampler_step(struct sampler *sampler, size_t i, float *x, const float *velocity);
 
 #endif
