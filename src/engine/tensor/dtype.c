@@ -5,6 +5,12 @@
 
 #include "base/base.h"
 
+/* gcc keeps the chance of a floating-point trap and will not turn the choices below into vector selects (clang does);
+ * nothing here looks at traps. Twice as fast for F16 and fp8. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-trapping-math")
+#endif
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "weight files are little-endian and are read in place"
 #endif

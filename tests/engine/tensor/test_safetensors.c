@@ -164,6 +164,14 @@ static void wrong_fields_are_named(void **state)
     refused("{\"__metadata__\":{\"k\":1}}", 0, CONCH_ERR_FORMAT, "k is not a text");
 }
 
+static void data_longer_than_the_shape_is_refused(void **state)
+{
+    refused(A("\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]"), 8, CONCH_ERR_FORMAT,
+            "8 bytes do not fit F32 of shape [1]");
+    refused(A("\"dtype\":\"F16\",\"shape\":[],\"data_offsets\":[0,1]"), 1, CONCH_ERR_FORMAT, "1 bytes do not fit F16");
+    refused(A("\"dtype\":\"F16\",\"shape\":[0],\"data_offsets\":[0,2]"), 2, CONCH_ERR_FORMAT, "2 bytes do not fit");
+}
+
 static void names_are_unique_and_hold_no_nul(void **state)
 {
 #define E8 "{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}"
@@ -284,6 +292,7 @@ int main(void)
         cmocka_unit_test(every_bad_golden_file_is_refused_with_a_reason),
         cmocka_unit_test(a_file_cut_short_anywhere_is_refused),
         cmocka_unit_test(wrong_fields_are_named),
+        cmocka_unit_test(data_longer_than_the_shape_is_refused),
         cmocka_unit_test(names_are_unique_and_hold_no_nul),
         cmocka_unit_test(the_data_is_covered_without_hole_or_overlap),
         cmocka_unit_test(empty_files_and_empty_tensors_are_fine),
