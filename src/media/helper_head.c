@@ -91,7 +91,7 @@ static bool jpeg_is_frame(uint8_t marker)
 static int jpeg_read(struct picture_head *head, struct bytes file, conch_error *err)
 {
     int components = 0;
-    bool adobe = false;
+    bool adobe = false, complete = false;
     for (size_t at = 2; file.size - at >= 4;) {
         const uint8_t *segment = file.data + at;
         if (segment[0] != 0xff)
@@ -100,8 +100,10 @@ static int jpeg_read(struct picture_head *head, struct bytes file, conch_error *
             at++;
             continue;
         }
-        if (segment[1] == 0xda) /* the scan: nothing of interest follows */
+        if (segment[1] == 0xda) { /* the scan: only the end marker is of interest, which no coded pixels can contain */
+            complete = memmem(segment, file.size - at, "\xff\xd9", 2) != NULL;
             break;
+        }
         size_t size = be16(segment + 2);
         if (size < 2 || size > file.size - at - 2)
             return damaged(err, "JPEG");
@@ -118,6 +120,11 @@ static int jpeg_read(struct picture_head *head, struct bytes file, conch_error *
     }
     if (components == 0)
         return damaged(err, "JPEG");
+    int rc = wire_image_size_check(head->width, head->height, err); /* first: the better reason of the two */
+    if (rc < 0)
+        return rc;
+    if (!complete)
+        return conch_error_set(err, CONCH_ERR_MEDIA, "the JPEG picture is cut off: its end is missing");
     if (components == 4 && !adobe)
         return conch_error_set(err, CONCH_ERR_UNSUPPORTED,
                                "a JPEG with four colours and no Adobe marker does not say how they are meant; save it "
@@ -125,13 +132,41 @@ static int jpeg_read(struct picture_head *head, struct bytes file, conch_error *
     return 0;
 }
 
+/* Where the data blocks (a length, so many bytes) that begin at at end; file.size + 1 when they do not. */
+static size_t gif_blocks_end(struct bytes file, size_t at)
+{
+    while (at < file.size && file.data[at] != 0)
+        at += 1 + file.data[at];
+    return at < file.size ? at + 1 : file.size + 1;
+}
+
+static size_t gif_palette_bytes(uint8_t flags)
+{
+    return flags & 0x80 ? (size_t)6 << (flags & 7) : 0;
+}
+
+/* Walks to the end of the first picture, as the decoder does not mind when that is missing. */
 static int gif_read(struct picture_head *head, struct bytes file, conch_error *err)
 {
     if (file.size < 13)
         return damaged(err, "GIF");
     head->width = le16(file.data + 6);
     head->height = le16(file.data + 8);
-    return 0;
+    int rc = wire_image_size_check(head->width, head->height, err);
+    if (rc < 0)
+        return rc;
+    for (size_t at = 13 + gif_palette_bytes(file.data[10]); at < file.size;) {
+        bool picture = file.data[at] == 0x2c;
+        if (picture && file.size - at > 10)
+            at = gif_blocks_end(file, at + 11 + gif_palette_bytes(file.data[at + 9]));
+        else if (file.data[at] == 0x21)
+            at = gif_blocks_end(file, at + 2);
+        else
+            break;
+        if (picture && at <= file.size)
+            return 0;
+    }
+    return conch_error_set(err, CONCH_ERR_MEDIA, "the GIF holds no complete picture (damaged or cut off)");
 }
 
 static int webp_read(struct picture_head *head, struct bytes file, conch_error *err)
