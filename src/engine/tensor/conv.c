@@ -126,6 +126,7 @@ size_t conv_bytes(enum conv_kind kind, size_t out, size_t in, enum precision pre
 struct load_context {
     const struct conv *conv;
     const struct weight_ref *ref;
+    size_t out_first;
     atomic_int rc;
 };
 
@@ -168,7 +169,8 @@ static void load_panel(void *context, size_t worker, size_t index)
     size_t count = size_min(KERN_PANEL, conv->out - first), one = conv->in * shape.kt * shape.kh * shape.kw;
     float *source = malloc(count * one * sizeof(float)), *rows = malloc(count * conv->k * sizeof(float));
     bf16 *rounded = malloc(count * conv->k * sizeof(bf16));
-    int rc = source && rows && rounded ? weight_read_f32(load->ref, first * one, count * one, source) : CONCH_ERR_NOMEM;
+    int rc = source && rows && rounded ? weight_read_f32(load->ref, (load->out_first + first) * one, count * one, source)
+                                      : CONCH_ERR_NOMEM;
     for (size_t batch = 0; rc == 0 && batch < conv->batches; batch++) {
         void *dst = operand_at(conv->packed, conv->precision,
                                index * panel_elements(conv) + batch * batch_elements(conv));
@@ -199,14 +201,15 @@ int conv_load(struct conv *conv, const struct compute *compute, const struct wei
     struct kernel_shape shape = kernel_shape(spec->kind);
     snprintf(name, sizeof name, "%s.weight", stem);
     const struct st_tensor *tensor = weights_find(weights, name);
-    int64_t dims3[] = {(int64_t)spec->out, (int64_t)spec->in, (int64_t)shape.kt, (int64_t)shape.kh, (int64_t)shape.kw};
-    int64_t dims2[] = {(int64_t)spec->out, (int64_t)spec->in, (int64_t)shape.kh, (int64_t)shape.kw};
+    int64_t stored = (int64_t)(spec->out_stored ? spec->out_stored : spec->out);
+    int64_t dims3[] = {stored, (int64_t)spec->in, (int64_t)shape.kt, (int64_t)shape.kh, (int64_t)shape.kw};
+    int64_t dims2[] = {stored, (int64_t)spec->in, (int64_t)shape.kh, (int64_t)shape.kw};
     bool flat = shape.kt == 1 && tensor && tensor->ndim == 4;
     struct weight_ref ref, bias;
     int rc = weights_get(weights, name, flat ? 4 : 5, flat ? dims2 : dims3, &ref, err);
     snprintf(name, sizeof name, "%s.bias", stem);
     if (rc == 0)
-        rc = weights_get(weights, name, 1, (const int64_t[]){(int64_t)spec->out}, &bias, err);
+        rc = weights_get(weights, name, 1, (const int64_t[]){stored}, &bias, err);
     if (rc < 0)
         return rc;
     conv->packed = aligned_alloc(64, packed_bytes(conv));
@@ -215,11 +218,11 @@ int conv_load(struct conv *conv, const struct compute *compute, const struct wei
         conv_finish(conv);
         return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for the weight %s", stem);
     }
-    struct load_context load = {.conv = conv, .ref = &ref};
+    struct load_context load = {.conv = conv, .ref = &ref, .out_first = spec->out_first};
     compute_run(compute, conv->phases * panel_count(conv), load_panel, &load);
     rc = atomic_load(&load.rc);
     if (rc == 0)
-        rc = weight_read_f32(&bias, 0, spec->out, conv->bias);
+        rc = weight_read_f32(&bias, spec->out_first, spec->out, conv->bias);
     weight_drop(&ref);
     if (rc < 0) {
         conv_finish(conv);

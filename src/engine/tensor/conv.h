@@ -56,6 +56,7 @@ struct conv_spec {
     enum conv_kind kind;
     size_t out, in;
     enum precision precision;
+    size_t out_first, out_stored; /* take outputs out_first .. out_first + out - 1 of out_stored; 0, 0: all */
 };
 int conv_load(struct conv *conv, const struct compute *compute, const struct weights *weights,
               const struct conv_spec *spec, conch_error *err, const char *name_format, ...)

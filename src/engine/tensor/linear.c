@@ -113,6 +113,23 @@ void linear_finish(struct linear *linear)
     *linear = (struct linear){0};
 }
 
+int vector_load(float *dst, const struct weights *weights, size_t n, conch_error *err, const char *name_format, ...)
+{
+    char name[272];
+    va_list args;
+    va_start(args, name_format);
+    vsnprintf(name, sizeof name, name_format, args);
+    va_end(args);
+    struct weight_ref ref;
+    int rc = weight_any_shape(weights, name, &ref, err);
+    if (rc < 0)
+        return rc;
+    if (ref.elements != n)
+        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: tensor %s has %zu values, wanted %zu", ref.part[0].path, name,
+                               ref.elements, n);
+    return weight_read_f32(&ref, 0, n, dst);
+}
+
 struct run_context {
     const struct compute *compute;
     const struct linear_job *job;
@@ -133,7 +150,7 @@ static void run_epilogue(const struct run_context *run, const float *c, size_t r
         .times = job->times ? job->times + row * width + column : NULL,
         .times_ld = width,
         .gate = job->gate ? job->gate + column : NULL,
-        .gate_ld = width,
+        .gate_ld = job->gate_ld,
         .gate_row = job->gate_row ? job->gate_row + row : NULL,
         .add = job->add ? job->add + row * run->out_ld + column : NULL,
         .add_ld = run->out_ld,

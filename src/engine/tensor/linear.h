@@ -29,6 +29,10 @@ int linear_load(struct linear *linear, const struct compute *compute, const stru
     __attribute__((format(printf, 6, 7)));
 void linear_finish(struct linear *linear);
 
+/* Reads a weight of n values, whatever its dimensions (a gain [n], a VAE gamma [n, 1, 1, 1]), as f32 into dst. */
+int vector_load(float *dst, const struct weights *weights, size_t n, conch_error *err, const char *name_format, ...)
+    __attribute__((format(printf, 5, 6)));
+
 /* One product. Zero or NULL fields are absent; see kern_epilogue for the order of the tail. */
 struct linear_job {
     const struct linear *linear;
@@ -36,7 +40,8 @@ struct linear_job {
     size_t rows, x_ld;
     enum kern_act act;
     const float *times; /* [rows][n] */
-    const float *gate;  /* [..][n] by gate_row */
+    const float *gate;  /* [..][gate_ld] by gate_row */
+    size_t gate_ld;
     const uint32_t *gate_row;
     const float *add; /* [rows][out_ld] */
     float *out_f32;   /* [rows][out_ld] */
