@@ -325,7 +325,8 @@ static void path_offer(struct path_end *end, double sum, size_t begin, int32_t i
         *end = (struct path_end){sum, (uint32_t)begin, id};
 }
 
-/* A user-defined piece outbids any division of the same bytes into normal ones. */
+/* A user-defined piece is to outbid any division of the same bytes into normal ones: SentencePiece scores each of its
+ * bytes like the best piece there is, less a little. */
 static double piece_score(const struct unigram *unigram, const struct piece *piece)
 {
     if (piece->kind == PIECE_USER)

@@ -25,7 +25,7 @@ enum piece_kind {
     PIECE_NORMAL = 1,
     PIECE_UNKNOWN = 2, /* exactly one */
     PIECE_CONTROL = 3, /* <pad>, </s>: never matched in text */
-    PIECE_USER = 4,    /* user-defined: always taken whole */
+    PIECE_USER = 4,    /* user-defined: preferred to any division of it */
     PIECE_UNUSED = 5,
     PIECE_BYTE = 6, /* <0x00> ... <0xFF>: only by byte fallback */
 };
