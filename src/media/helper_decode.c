@@ -28,6 +28,7 @@ struct reader {
     AVFrame *frame;
     struct wire_clip_info info;
     int orientation;
+    int video_packets; /* read so far */
 };
 
 static int refuse_open(AVFormatContext *context, AVIOContext **io, const char *url, int flags, AVDictionary **options)
@@ -284,18 +285,40 @@ static int packet_decode(struct reader *r, AVCodecContext *decoder, const AVPack
     return rc == AVERROR(EAGAIN) || rc == AVERROR_EOF ? 0 : error_av(err, rc, "the clip is damaged");
 }
 
+static int packet_route(struct reader *r, conch_error *err)
+{
+    if (r->packet->flags & AV_PKT_FLAG_CORRUPT)
+        return conch_error_set(err, CONCH_ERR_MEDIA, "the clip is damaged or cut off");
+    if (r->packet->stream_index == r->video_stream->index) {
+        r->video_packets++;
+        return packet_decode(r, r->video, r->packet, err);
+    }
+    if (r->sound_stream && r->packet->stream_index == r->sound_stream->index)
+        return packet_decode(r, r->sound, r->packet, err);
+    return 0;
+}
+
+/* A file that ends too early looks to libav like one that ends: its index tells the difference. */
+static int completeness_check(const struct reader *r, conch_error *err)
+{
+    int indexed = avformat_index_get_entries_count(r->video_stream);
+    if (r->video_packets == 0 || r->video_packets < indexed)
+        return conch_error_set(err, CONCH_ERR_MEDIA, "the clip is cut off: %d of its %d frames are there",
+                               r->video_packets, indexed);
+    return 0;
+}
+
 static int clip_send(struct reader *r, conch_error *err)
 {
     int rc = 0, got;
     while (rc == 0 && (got = av_read_frame(r->file, r->packet)) >= 0) {
-        if (r->packet->stream_index == r->video_stream->index)
-            rc = packet_decode(r, r->video, r->packet, err);
-        else if (r->sound_stream && r->packet->stream_index == r->sound_stream->index)
-            rc = packet_decode(r, r->sound, r->packet, err);
+        rc = packet_route(r, err);
         av_packet_unref(r->packet);
     }
     if (rc == 0 && got != AVERROR_EOF)
         rc = error_av(err, got, "the clip cannot be read to its end");
+    if (rc == 0)
+        rc = completeness_check(r, err);
     if (rc == 0)
         rc = packet_decode(r, r->video, NULL, err);
     if (rc == 0 && r->sound)

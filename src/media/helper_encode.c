@@ -157,7 +157,7 @@ static int converter_open(struct encoder *e, conch_error *err)
         av_opt_set_int(e->sws, "dst_format", AV_PIX_FMT_YUV420P, 0);
         av_opt_set_int(e->sws, "dst_h_chr_pos", 0, 0);
         av_opt_set_int(e->sws, "dst_v_chr_pos", 128, 0);
-        av_opt_set_int(e->sws, "sws_flags", SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP,
+        av_opt_set_int(e->sws, "sws_flags", SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP,
                        0);
         const int *matrix = sws_getCoefficients(SWS_CS_ITU709);
         sws_setColorspaceDetails(e->sws, matrix, 1, matrix, 0, 0, 1 << 16, 1 << 16);

@@ -47,7 +47,8 @@ static struct SwsContext *converter_open(const AVFrame *frame, enum AVPixelForma
     av_opt_set_int(sws, "dstw", frame->width, 0);
     av_opt_set_int(sws, "dsth", frame->height, 0);
     av_opt_set_int(sws, "dst_format", format, 0);
-    av_opt_set_int(sws, "sws_flags", SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP, 0);
+    /* Bicubic: with SWS_BILINEAR swscale puts the colour samples of a doubled row half a pixel off (measured). */
+    av_opt_set_int(sws, "sws_flags", SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP, 0);
     /* The place of colour samples in 1/256 luma steps, where they are subsampled. */
     if (from->log2_chroma_w)
         av_opt_set_int(sws, "src_h_chr_pos", rules.chroma_centred ? 128 : 0, 0);
