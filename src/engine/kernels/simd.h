@@ -1,5 +1,6 @@
-/* Row kernels shared by all vector tables: written once in GCC vector extensions, 16 floats a vector, and compiled with
- * each instruction set's own flags (AVX2 makes two registers of a vector). Include from kern_*.c only. */
+/* Row kernels shared by all vector tables: written once in GCC vector extensions and compiled with each instruction set's
+ * own flags. A vector is one register: gcc 12 takes wider ones apart through memory, ten times slower. Include from
+ * kern_*.c only. */
 #ifndef KERNELS_SIMD_H
 #define KERNELS_SIMD_H
 
@@ -8,15 +9,24 @@
 
 #include "engine/kernels/kern.h"
 
-typedef float vf __attribute__((vector_size(64)));
-typedef int32_t vi __attribute__((vector_size(64)));
-typedef uint16_t vh __attribute__((vector_size(32)));
-
+#if defined(__AVX512F__)
 enum { VLEN = 16 };
+#else
+enum { VLEN = 8 };
+#endif
+
+typedef float vf __attribute__((vector_size(4 * VLEN)));
+typedef int32_t vi __attribute__((vector_size(4 * VLEN)));
+typedef uint16_t vh __attribute__((vector_size(2 * VLEN)));
 
 static inline vf vf_set(float x)
 {
-    return (vf){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; /* zero + x would cost an addition */
+    /* zero + x would cost an addition */
+#if defined(__AVX512F__)
+    return (vf){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+#else
+    return (vf){x, x, x, x, x, x, x, x};
+#endif
 }
 
 static inline vf vf_load(const float *p)
@@ -31,7 +41,7 @@ static inline void vf_store(float *p, vf v)
     memcpy(p, &v, sizeof v);
 }
 
-/* The first count (< 16) values; the others are zero. */
+/* The first count (< VLEN) values; the others are zero. */
 static inline vf vf_load_part(const float *p, size_t count)
 {
     vf v = {};
@@ -53,14 +63,17 @@ static inline vh vf_narrow(vf v)
     return __builtin_convertvector(rounded, vh);
 }
 
-/* Stores count (1..16) values to the outputs that are not NULL. */
+/* Stores count (1..VLEN) values to the outputs that are not NULL. */
 static inline void vf_put(float *y, bf16 *y_bf16, vf v, size_t count)
 {
-    if (y)
+    bool whole = count == VLEN; /* one store instead of a call */
+    if (y && whole)
+        vf_store(y, v);
+    else if (y)
         memcpy(y, &v, count * sizeof *y);
     if (y_bf16) {
         vh h = vf_narrow(v);
-        memcpy(y_bf16, &h, count * sizeof *y_bf16);
+        memcpy(y_bf16, &h, whole ? sizeof h : count * sizeof *y_bf16);
     }
 }
 
@@ -68,7 +81,7 @@ static inline float vf_sum(vf v)
 {
     float lanes[VLEN], sum = 0;
     vf_store(lanes, v);
-    for (int step = 8; step; step /= 2)
+    for (int step = VLEN / 2; step; step /= 2)
         for (int i = 0; i < step; i++)
             lanes[i] += lanes[i + step];
     sum = lanes[0];
@@ -115,8 +128,8 @@ static inline vf vf_exp(vf x)
     return (vf)((vi)y & ~low);
 }
 
-/* e / (1 + e) rather than 1 / (1 + 1 / e): for x below -87 that is 0, where the other is a denormal number, which costs a
- * microcode assist of some 150 cycles a vector. */
+/* e / (1 + e) rather than 1 / (1 + 1 / e): for x below -87 that is 0. The other is a denormal number there, and GELU of
+ * values of deviation 13, a quarter of which get there, ran at a tenth of its speed. */
 static inline vf vf_sigmoid(vf x)
 {
     vf e = vf_exp(x);
@@ -261,13 +274,20 @@ static inline float sum_of_squares(const float *x, size_t n)
     return vf_sum(sum);
 }
 
-/* (a, b) -> (a cos - b sin, a sin + b cos) on the 8 adjacent pairs of v; turn holds (cos, sin) pairs. */
+/* (a, b) -> (a cos - b sin, a sin + b cos) on the adjacent pairs of v; turn holds (cos, sin) pairs. */
 static inline vf rotate_pairs(vf v, vf turn)
 {
+#if defined(__AVX512F__)
     vf cosine = __builtin_shufflevector(turn, turn, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14);
     vf sine = __builtin_shufflevector(turn, turn, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15);
     vf swapped = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
     const vf sign = {-1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1};
+#else
+    vf cosine = __builtin_shufflevector(turn, turn, 0, 0, 2, 2, 4, 4, 6, 6);
+    vf sine = __builtin_shufflevector(turn, turn, 1, 1, 3, 3, 5, 5, 7, 7);
+    vf swapped = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6);
+    const vf sign = {-1, 1, -1, 1, -1, 1, -1, 1};
+#endif
     return v * cosine + swapped * (sine * sign);
 }
 

@@ -10,7 +10,7 @@
 
 #include "engine/kernels/simd.h"
 
-enum { MM_K = 128, MM_M = 192, MM_WIDE = VLEN / MM_LANES };
+enum { MM_K = 128, MM_M = 192, MM_WIDE = KERN_PANEL / MM_LANES };
 
 typedef float vm __attribute__((vector_size(4 * MM_LANES)));
 
@@ -26,11 +26,7 @@ struct mm_tile {
 
 static inline vm vm_set(float x)
 {
-#if MM_LANES == 8
-    return (vm){x, x, x, x, x, x, x, x};
-#else
     return vf_set(x);
-#endif
 }
 
 static inline vm vm_load(const float *p)
@@ -39,6 +35,8 @@ static inline vm vm_load(const float *p)
     memcpy(&v, p, sizeof v);
     return v;
 }
+
+_Static_assert(MM_LANES == VLEN, "one register is one vector");
 
 /* c[rows][panels * 16]; rows and panels are constants after inlining, so acc lives in registers. */
 static inline __attribute__((always_inline)) void mm_tile(const struct mm_tile *t, const int rows, const int panels)
@@ -51,7 +49,7 @@ static inline __attribute__((always_inline)) void mm_tile(const struct mm_tile *
         for (int j = 0; j < wide; j++)
             acc[i][j] = t->accumulate ? vm_load(t->c + (size_t)i * t->ldc + (size_t)j * MM_LANES) : (vm){};
     const float *a = t->a, *b = t->b;
-    for (size_t k = 0; k < t->k; k++, b += VLEN) {
+    for (size_t k = 0; k < t->k; k++, b += KERN_PANEL) {
         vm column[MM_PANELS * MM_WIDE];
 #pragma GCC unroll 8
         for (int j = 0; j < wide; j++)
@@ -142,10 +140,12 @@ static inline void widen_a(float *dst, const bf16 *src, size_t lda, size_t m, si
 static inline void widen_panel(float *dst, const bf16 *src, size_t k_count)
 {
     for (size_t k = 0; k < k_count; k += 2) {
-        vi pairs;
-        memcpy(&pairs, src + k * KERN_PANEL, sizeof pairs);
-        vf_store(dst + k * KERN_PANEL, (vf)(pairs << 16));
-        vf_store(dst + (k + 1) * KERN_PANEL, (vf)(pairs & (int32_t)0xffff0000));
+        for (size_t j = 0; j < KERN_PANEL; j += VLEN) {
+            vi pairs;
+            memcpy(&pairs, src + k * KERN_PANEL + 2 * j, sizeof pairs);
+            vf_store(dst + k * KERN_PANEL + j, (vf)(pairs << 16));
+            vf_store(dst + (k + 1) * KERN_PANEL + j, (vf)(pairs & (int32_t)0xffff0000));
+        }
     }
 }
 
