@@ -24,7 +24,7 @@ struct bench_command {
 
 extern const struct bench_command bench_kernels;
 
-enum { BENCH_REPEATS = 7, BENCH_REPEATS_QUICK = 5 };
+enum { BENCH_REPEATS = 5 };
 
 struct bench_time {
     double wall_s, cpu_s; /* medians; cpu_s a thread */

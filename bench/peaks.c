@@ -17,8 +17,9 @@
     ONE(ins, reg, "0")                                                                                                 \
     ONE(ins, reg, "1")                                                                                                 \
     ONE(ins, reg, "2")                                                                                                 \
-    ONE(ins, reg, "3") ONE(ins, reg, "4") ONE(ins, reg, "5") ONE(ins, reg, "6") ONE(ins, reg, "7") ONE(ins, reg, "8")  \
-        ONE(ins, reg, "9") ONE(ins, reg, "10") ONE(ins, reg, "11")
+    ONE(ins, reg, "3")                                                                                                 \
+    ONE(ins, reg, "4") ONE(ins, reg, "5") ONE(ins, reg, "6") ONE(ins, reg, "7") ONE(ins, reg, "8") ONE(ins, reg, "9")  \
+        ONE(ins, reg, "10") ONE(ins, reg, "11")
 #define ONE(ins, reg, n) ins " %%" reg "14, %%" reg "15, %%" reg n "\n"
 #define CLOBBERS                                                                                                       \
     "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm14",         \
@@ -154,7 +155,7 @@ static double loop_measure(struct loop_run *run, struct bench_report *report, co
     run->count = 100000;
     struct bench_time probe = bench_measure(loop_work, run, threads, 3);
     run->count = (uint64_t)((double)run->count * seconds / probe.cpu_s) + 1;
-    row.time = bench_measure(loop_work, run, threads, options->quick ? BENCH_REPEATS_QUICK : BENCH_REPEATS);
+    row.time = bench_measure(loop_work, run, threads, BENCH_REPEATS);
     row.amount = (double)run->count * run->loop->amount * total;
     bench_report_add(report, &row);
     return bench_rate_cpu(&row);
