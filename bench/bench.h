@@ -13,8 +13,9 @@
 
 struct bench_options {
     bool json;
-    bool quick;     /* a smoke run of seconds: small sizes, few repeats */
-    size_t threads; /* 0: one thread, then as many as there are cores */
+    bool quick;        /* a smoke run of seconds: small sizes, few repeats */
+    size_t threads;    /* 0: one thread, then as many as there are cores */
+    size_t tokens_max; /* 0: all sizes; else none above this many rows */
 };
 
 struct bench_command {

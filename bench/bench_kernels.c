@@ -117,6 +117,15 @@ enum { SHAPES_SMALL = 3 }; /* those of the first model */
 
 static const size_t token_counts[] = {1000, 2000, 4000, 8000};
 
+/* How many of token_counts this run takes: all of them only for the table that the engine picks. */
+static size_t token_counts_used(const struct run *run)
+{
+    size_t count = is_picked(run) ? ARRAY_LEN(token_counts) : 1;
+    while (count > 1 && run->options->tokens_max && token_counts[count - 1] > run->options->tokens_max)
+        count--;
+    return count;
+}
+
 static void products_measure(struct run *run)
 {
     if (run->options->quick) {
@@ -125,7 +134,7 @@ static void products_measure(struct run *run)
         return;
     }
     for (size_t s = 0; s < (is_picked(run) ? ARRAY_LEN(shapes) : SHAPES_SMALL); s++)
-        for (size_t t = 0; t < (is_picked(run) ? ARRAY_LEN(token_counts) : 1); t += s < SHAPES_SMALL ? 1 : 2)
+        for (size_t t = 0; t < token_counts_used(run); t += s < SHAPES_SMALL ? 1 : 2)
             product_measure(run, token_counts[t], shapes[s][0], shapes[s][1], PRECISION_BF16);
     product_measure(run, 1000, 1536, 1536, PRECISION_F32);
 }
@@ -192,7 +201,7 @@ static int attentions_measure(struct run *run, conch_error *err)
     if (run->options->quick)
         return attention_measure(run, 300, 12, 128, err);
     for (size_t h = 0; h < (is_picked(run) ? ARRAY_LEN(heads) : 1); h++) {
-        for (size_t t = 0; t < (is_picked(run) ? ARRAY_LEN(token_counts) : 1); t++) {
+        for (size_t t = 0; t < token_counts_used(run); t++) {
             int rc = attention_measure(run, token_counts[t], heads[h][0], heads[h][1], err);
             if (rc < 0)
                 return rc;

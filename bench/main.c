@@ -12,24 +12,27 @@ static const struct bench_command *const commands[] = {&bench_kernels};
 
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: conch-bench COMMAND [--json] [--quick] [--threads N]\n\n");
+    fprintf(out, "usage: conch-bench COMMAND [--json] [--quick] [--threads N] [--tokens-max N]\n\n");
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(out, "\n  --json       one JSON object instead of tables\n"
                  "  --quick      small sizes, a few seconds\n"
-                 "  --threads N  only this many threads (default: 1, then one a core)\n");
+                 "  --threads N  only this many threads (default: 1, then one a core)\n"
+                 "  --tokens-max N  leave out sizes with more rows (the smallest have 1000)\n");
 }
 
-static int threads_parse(size_t *ret_threads, const char *text)
+enum { TOKENS_MIN = 1000, TOKENS_MAX = 1000000 };
+
+static int number_parse(size_t *ret, const char *option, const char *text, long min, long max)
 {
     char *end = NULL;
     errno = 0;
     long value = text ? strtol(text, &end, 10) : 0;
-    if (!text || errno || end == text || *end || value < 1 || value > POOL_THREADS_MAX) {
-        fprintf(stderr, "conch-bench: --threads: '%s' is not allowed (1 to %d)\n", text ? text : "", POOL_THREADS_MAX);
+    if (!text || errno || end == text || *end || value < min || value > max) {
+        fprintf(stderr, "conch-bench: %s: '%s' is not allowed (%ld to %ld)\n", option, text ? text : "", min, max);
         return -1;
     }
-    *ret_threads = (size_t)value;
+    *ret = (size_t)value;
     return 0;
 }
 
@@ -41,11 +44,16 @@ static int options_parse(struct bench_options *options, int argc, char **argv)
         else if (strcmp(argv[i], "--quick") == 0)
             options->quick = true;
         else if (strcmp(argv[i], "--threads") == 0) {
-            i++;
-            if (threads_parse(&options->threads, i < argc ? argv[i] : NULL) < 0)
+            if (number_parse(&options->threads, argv[i], argv[i + 1], 1, POOL_THREADS_MAX) < 0)
                 return -1;
+            i++;
+        } else if (strcmp(argv[i], "--tokens-max") == 0) {
+            if (number_parse(&options->tokens_max, argv[i], argv[i + 1], TOKENS_MIN, TOKENS_MAX) < 0)
+                return -1;
+            i++;
         } else {
-            fprintf(stderr, "conch-bench: unknown option '%s' (--json, --quick, --threads N)\n", argv[i]);
+            fprintf(stderr, "conch-bench: unknown option '%s' (--json, --quick, --threads N, --tokens-max N)\n",
+                    argv[i]);
             return -1;
         }
     }
