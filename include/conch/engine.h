@@ -37,8 +37,8 @@ typedef struct conch_engine_options {
 int conch_engine_create(conch_engine **ret_engine, const conch_engine_options *options, conch_error *err);
 void conch_engine_destroy(conch_engine *engine);
 
-/* Asks a running generation to stop: it returns CONCH_ERR_CANCELLED within one transformer block or one frame. The next
- * conch_generate starts afresh. Async-signal-safe. */
+/* Asks the running generation, or the next one if none runs, to stop: it returns CONCH_ERR_CANCELLED within one
+ * transformer block or one latent frame, and the one after it starts afresh. Async-signal-safe. */
 void conch_engine_cancel(conch_engine *engine);
 
 typedef struct conch_engine_facts {

@@ -31,6 +31,9 @@ size_t wan_vae_decoder_bytes(const struct wan_vae_config *config, size_t latent_
                              enum precision precision);
 size_t wan_vae_encoder_bytes(const struct wan_vae_config *config, size_t height, size_t width, enum precision precision);
 
+/* Floating-point work of decoding one latent frame after the first, in 10^9. */
+double wan_vae_decode_gflop(const struct wan_vae_config *config, size_t latent_height, size_t latent_width);
+
 /* Receives results in time order; a non-zero return stops the call with CONCH_ERR_CANCELLED.
  * Decoder: pixels [height][width][3], about -1..1, not clamped. Encoder: latent frame [z][latent_height][latent_width]. */
 typedef int wan_vae_sink(void *context, const float *frame);

@@ -1,0 +1,52 @@
+#include "base/memory.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static uint64_t meminfo_available(void)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    char line[128];
+    uint64_t kb = 0;
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %" SCNu64, &kb) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kb ? kb * 1024 : UINT64_MAX;
+}
+
+static uint64_t number_in_file(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    uint64_t value = UINT64_MAX; /* also for "max" */
+    if (file && fscanf(file, "%" SCNu64, &value) != 1)
+        value = UINT64_MAX;
+    if (file)
+        fclose(file);
+    return value;
+}
+
+uint64_t memory_available_bytes(void)
+{
+    uint64_t available = meminfo_available();
+    uint64_t limit = number_in_file("/sys/fs/cgroup/memory.max"), used = number_in_file("/sys/fs/cgroup/memory.current");
+    if (limit != UINT64_MAX && used != UINT64_MAX) {
+        uint64_t left = limit > used ? limit - used : 0;
+        available = left < available ? left : available;
+    }
+    return available;
+}
+
+uint64_t memory_resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    uint64_t total = 0, resident = 0, shared = 0;
+    if (file && fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &total, &resident, &shared) != 3)
+        resident = shared = 0;
+    if (file)
+        fclose(file);
+    return (resident > shared ? resident - shared : 0) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
