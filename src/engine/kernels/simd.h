@@ -17,6 +17,7 @@ enum { VLEN = 8 };
 
 typedef float vf __attribute__((vector_size(4 * VLEN)));
 typedef int32_t vi __attribute__((vector_size(4 * VLEN)));
+typedef uint32_t vu __attribute__((vector_size(4 * VLEN)));
 typedef uint16_t vh __attribute__((vector_size(2 * VLEN)));
 
 static inline vf vf_set(float x)
@@ -56,9 +57,9 @@ static inline vf vf_widen(vh x)
 
 static inline vh vf_narrow(vf v)
 {
-    vi u = (vi)v;
-    vi rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
-    vi nan = (u & 0x7fffffff) > 0x7f800000;
+    vu u = (vu)v; /* unsigned: the bits of a NaN may overflow before they are masked */
+    vu rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
+    vu nan = (vu)((vi)(u & 0x7fffffff) > 0x7f800000);
     rounded = (rounded & ~nan) | (((u >> 16) | 0x40) & nan);
     return __builtin_convertvector(rounded, vh);
 }
