@@ -43,10 +43,10 @@ uint64_t memory_available_bytes(void)
 uint64_t memory_resident_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
-    uint64_t total = 0, resident = 0, shared = 0;
-    if (file && fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &total, &resident, &shared) != 3)
-        resident = shared = 0;
+    uint64_t total = 0, resident = 0;
+    if (file && fscanf(file, "%" SCNu64 " %" SCNu64, &total, &resident) != 2)
+        resident = 0;
     if (file)
         fclose(file);
-    return (resident > shared ? resident - shared : 0) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -7,7 +7,7 @@
 /* What can still be used without swapping: the system's MemAvailable, or what a cgroup limit leaves, whichever is less. */
 uint64_t memory_available_bytes(void);
 
-/* Resident set of this process now, shared file pages left out. */
+/* Resident set of this process now: what ps and top call RSS. */
 uint64_t memory_resident_bytes(void);
 
 #endif
