@@ -19,8 +19,8 @@
     ONE(ins, reg, "2")                                                                                                 \
     ONE(ins, reg, "3")                                                                                                 \
     ONE(ins, reg, "4")                                                                                                 \
-    ONE(ins, reg, "5") ONE(ins, reg, "6") ONE(ins, reg, "7") ONE(ins, reg, "8") ONE(ins, reg, "9") ONE(ins, reg, "10") \
-        ONE(ins, reg, "11")
+    ONE(ins, reg, "5")                                                                                                 \
+    ONE(ins, reg, "6") ONE(ins, reg, "7") ONE(ins, reg, "8") ONE(ins, reg, "9") ONE(ins, reg, "10") ONE(ins, reg, "11")
 #define ONE(ins, reg, n) ins " %%" reg "14, %%" reg "15, %%" reg n "\n"
 #define CLOBBERS                                                                                                       \
     "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm14",         \
