@@ -105,6 +105,9 @@ struct capture {
 void capture_init(struct capture *capture);
 void capture_finish(struct capture *capture);
 
+/* Notes how many of the file's mid.* the network offered: fused passes never hold some of them. */
+void report_offered(struct report *report, const struct st_file *file, const struct capture *capture);
+
 /* A file of vectors. */
 struct vectors {
     const struct golden *golden;

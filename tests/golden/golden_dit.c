@@ -248,6 +248,7 @@ static void forward_run(struct dit_case *c, struct wan_dit *dit)
     } else {
         for (size_t i = 0; i < capture.count; i++)
             captured_check(c, &capture.items[i]);
+        report_offered(c->report, c->vectors->file, &capture);
         report_tensor(c->report, c->vectors->file, "out.velocity", velocity, count, c->allowed);
     }
     wan_dit_context_destroy(context);

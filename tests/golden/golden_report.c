@@ -237,3 +237,31 @@ void capture_finish(struct capture *capture)
     free(capture->items);
     memset(capture, 0, sizeof *capture);
 }
+
+/* chunk0.dec.conv1 is offered as dec.conv1. */
+static const char *without_chunk(const char *name)
+{
+    if (strncmp(name, "chunk", 5))
+        return name;
+    const char *dot = strchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+void report_offered(struct report *report, const struct st_file *file, const struct capture *capture)
+{
+    size_t golden = 0, offered = 0;
+    for (size_t i = 0; i < st_count(file); i++) {
+        const char *name = st_at(file, i)->name;
+        if (strncmp(name, "mid.", 4))
+            continue;
+        bool found = false;
+        for (size_t k = 0; k < capture->count && !found; k++)
+            found = !strcmp(capture->items[k].name, without_chunk(name + 4));
+        golden++;
+        offered += found;
+        if (!found && report->golden->options.verbose)
+            printf("       %-28s %-4s  not offered\n", name + 4, report->precision);
+    }
+    if (golden && !report->note[0])
+        report_note(report, "%zu of %zu values from inside", offered, golden);
+}

@@ -120,6 +120,7 @@ static void sequence_run(struct umt5_case *c, size_t sequence, size_t count)
         goto out;
     }
     captured_check(c, sequence, count, &capture);
+    report_offered(c->report, c->vectors->file, &capture);
     struct values hidden;
     if (values_read(&hidden, c->vectors->file, "out.hidden"))
         rows_check(c, &hidden, sequence, out, count, c->config.dim, "out.hidden");

@@ -211,6 +211,7 @@ static void decode_case(const struct vae_case *c)
         report_error(c->report, "decode", &err);
     } else {
         stages_check(c->vectors, c->report, &capture, c->allowed);
+        report_offered(c->report, c->vectors->file, &capture);
         report_tensor(c->report, c->vectors->file, "out.raw", video, count, c->allowed);
         clamp_values(video, count);
         report_tensor(c->report, c->vectors->file, "out.video", video, count, c->allowed);
@@ -288,6 +289,7 @@ static void encode_case(const struct vae_case *c)
         report_error(c->report, "encode", &err);
     } else {
         stages_check(c->vectors, c->report, &capture, c->allowed);
+        report_offered(c->report, c->vectors->file, &capture);
         report_tensor(c->report, c->vectors->file, "out.latent", latent, count, c->allowed);
     }
     capture_finish(&capture);
