@@ -214,6 +214,70 @@ static bool is_heif(struct bytes file)
     return false;
 }
 
+/* Takes the next box off *rest: its four-letter type and its content. False at the end or at a box that does not fit.
+ */
+static bool box_next(struct bytes *rest, const uint8_t **ret_type, struct bytes *ret_content)
+{
+    if (rest->size < 8)
+        return false;
+    size_t size = be32(rest->data);
+    if (size == 0) /* to the end */
+        size = rest->size;
+    if (size < 8 || size > rest->size)
+        return false;
+    *ret_type = rest->data + 4;
+    *ret_content = (struct bytes){rest->data + 8, size - 8};
+    *rest = (struct bytes){rest->data + size, rest->size - size};
+    return true;
+}
+
+/* The content of the first box of this type, less the skip bytes it begins with; empty when there is none. */
+static struct bytes box_find(struct bytes boxes, const char *wanted, size_t skip)
+{
+    const uint8_t *type;
+    struct bytes content;
+    while (box_next(&boxes, &type, &content))
+        if (!memcmp(type, wanted, 4) && content.size >= skip)
+            return (struct bytes){content.data + skip, content.size - skip};
+    return (struct bytes){boxes.data, 0};
+}
+
+/* First a turn counter-clockwise by quarters, then a mirror (0: none, 1: top and bottom exchanged, 2: left and right),
+ * as an EXIF orientation. */
+static int heif_orientation(unsigned turn, unsigned mirror)
+{
+    static const int orientations[4][3] = {{1, 4, 2}, {8, 5, 7}, {3, 2, 4}, {6, 7, 5}};
+    return orientations[turn & 3][mirror];
+}
+
+/* FFmpeg 5.1 hands out the coded picture alone: its size limit, its turn, and what it would lose are found here. */
+static int heif_read(struct picture_head *head, struct bytes file, conch_error *err)
+{
+    struct bytes meta = box_find(file, "meta", 4), items = box_find(meta, "iinf", 4);
+    struct bytes properties = box_find(box_find(meta, "iprp", 0), "ipco", 0), content;
+    const uint8_t *type;
+    unsigned turn = 0, mirror = 0;
+    if (memmem(items.data, items.size, "grid", 4) || memmem(items.data, items.size, "iovl", 4))
+        return conch_error_set(err, CONCH_ERR_UNSUPPORTED,
+                               "a HEIC or AVIF put together from tiles is not supported; save it as JPEG or PNG");
+    while (box_next(&properties, &type, &content)) {
+        if (!memcmp(type, "irot", 4) && content.size >= 1) {
+            turn = content.data[0] & 3;
+        } else if (!memcmp(type, "imir", 4) && content.size >= 1) {
+            mirror = 1 + (content.data[0] & 1);
+        } else if (!memcmp(type, "auxC", 4) && memmem(content.data, content.size, "alpha", 5)) {
+            return conch_error_set(err, CONCH_ERR_UNSUPPORTED,
+                                   "a HEIC or AVIF with transparent parts is not supported; save it as PNG or WebP");
+        } else if (!memcmp(type, "ispe", 4) && content.size >= 12) {
+            int rc = wire_image_size_check(be32(content.data + 4), be32(content.data + 8), err);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    head->orientation = heif_orientation(turn, mirror);
+    return 0;
+}
+
 int picture_head_read(struct picture_head *ret_head, const uint8_t *data, size_t size, conch_error *err)
 {
     struct bytes file = {data, size};
@@ -235,8 +299,10 @@ int picture_head_read(struct picture_head *ret_head, const uint8_t *data, size_t
         rc = webp_read(&head, file, err);
     } else if (is_heif(file)) {
         head.kind = PICTURE_HEIF;
-        *ret_head = head;
-        return 0;
+        rc = heif_read(&head, file, err);
+        if (rc == 0)
+            *ret_head = head;
+        return rc;
     } else {
         return conch_error_set(err, CONCH_ERR_MEDIA, "not a picture that Conch reads (PNG, JPEG, WebP, GIF or AVIF)");
     }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <libavutil/imgutils.h>
@@ -110,11 +111,12 @@ static int decode_contained(AVFrame *frame, const uint8_t *data, size_t size, co
     container->io_open = refuse_open;
     container->codec_whitelist = av_strdup("libdav1d,libaom-av1,av1,hevc");
     rc = avformat_open_input(&container, NULL, av_find_input_format("mov"), NULL);
-    if (rc < 0) {
-        rc = error_av(err, rc, "the AVIF or HEIC container cannot be read");
+    bool avif = size >= 12 && memcmp(data + 8, "avi", 3) == 0; /* HEIC: damaged, or beyond this FFmpeg */
+    if (rc < 0 && (avif || rc == AVERROR(ENOMEM))) {
+        rc = error_av(err, rc, "the AVIF container cannot be read (damaged or cut off?)");
         goto out;
     }
-    if (container->nb_streams == 0 || container->streams[0]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) {
+    if (rc < 0 || container->nb_streams == 0 || container->streams[0]->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) {
         rc = conch_error_set(err, CONCH_ERR_UNSUPPORTED,
                              "this HEIC or AVIF holds its picture in a way that FFmpeg %s does not read; save it as "
                              "JPEG or PNG",

@@ -2,9 +2,7 @@
  *
  * Nothing here decodes or encodes: every call starts the program conch-media, which does it in a sandbox, and talks to
  * it. A picture that crashes, stalls or takes over the decoder costs one child process and gives an error. The program
- * is looked for in this order: $CONCH_MEDIA, beside the running program, $PATH, ../libexec/conch and (for a build
- * folder)
- * ../media of the running program's folder.
+ * is looked for in this order: $CONCH_MEDIA, beside the running program, $PATH, ../libexec/conch as seen from there.
  *
  * Calls block. Any number may run at once, in any threads; one clip or png writer belongs to one thread at a time.
  * Every call reaps the process that it started. Common errors of all:

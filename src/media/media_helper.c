@@ -50,8 +50,7 @@ int helper_find(char *ret_path, size_t size, conch_error *err)
         return 0;
     if (find_in_path(ret_path, size))
         return 0;
-    if (slash && (try_path(ret_path, size, self, folder, "/../libexec/conch/conch-media") ||
-                  try_path(ret_path, size, self, folder, "/../media/conch-media")))
+    if (slash && try_path(ret_path, size, self, folder, "/../libexec/conch/conch-media"))
         return 0;
     return conch_error_set(
         err, CONCH_ERR_NOTFOUND,

@@ -1,5 +1,6 @@
 #include "base/buf.h"
 #include "base/file.h"
+#include "media/helper.h"
 #include "media/media.h"
 #include "media/wire.h"
 #include "media_test.h"
@@ -211,15 +212,12 @@ static void a_bomb_is_refused_from_its_header(void **state)
     decode_refused("GIF89a\xff\xff\xff\xff\0\0\0", 13, CONCH_ERR_LIMIT, "65535x65535");
     decode_refused("\xff\xd8\xff\xc0\0\x11\x08\xff\xff\xff\xff\3\0\0\0\0\0\0\0\0\0", 21, CONCH_ERR_LIMIT, "65535");
     decode_refused("RIFF\x1a\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff", 30, CONCH_ERR_LIMIT, "16777216");
-    /* A container that only reveals its size while it is decoded. */
     buf_init(&file, 1 << 16);
     assert_int_equal(file_read(&file, data_path("still.avif"), NULL), 0);
     char *size = memmem(file.data, file.size, "ispe", 4);
     assert_non_null(size);
     memcpy(size + 8, "\0\0\xea\x60\0\0\xea\x60", 8);
-    conch_error err;
-    int rc = decode_code(file.data, file.size, &err); /* the coded picture's own size is the true one: either is good */
-    assert_true(rc == 0 || rc == CONCH_ERR_LIMIT || rc == CONCH_ERR_MEDIA);
+    decode_refused(file.data, file.size, CONCH_ERR_LIMIT, "60000x60000");
     buf_finish(&file);
 }
 
@@ -273,6 +271,64 @@ static void what_cannot_be_read_faithfully_is_named(void **state)
     assert_int_equal(media_image_read(folder, &image, &err), CONCH_ERR_IO);
 }
 
+/* meta, iprp and ipco boxes around these properties, behind an ftyp box. */
+static size_t heif_make(uint8_t *bytes, const char *brand, const void *properties, size_t size)
+{
+    static const char frame[] = "\0\0\0\x10"
+                                "ftyp"
+                                "avif\0\0\0\0"
+                                "\0\0\0\0meta\0\0\0\0"
+                                "\0\0\0\0iprp"
+                                "\0\0\0\0ipco";
+    memcpy(bytes, frame, 44);
+    memcpy(bytes + 8, brand, 4);
+    memcpy(bytes + 44, properties, size);
+    bytes[19] = (uint8_t)(28 + size);
+    bytes[31] = (uint8_t)(16 + size);
+    bytes[39] = (uint8_t)(8 + size);
+    return 44 + size;
+}
+
+static void heif_says_its_turn_its_size_and_what_would_be_lost(void **state)
+{
+    static const int orientations[4][3] = {{1, 4, 2}, {8, 5, 7}, {3, 2, 4}, {6, 7, 5}};
+    uint8_t bytes[200];
+    char properties[64];
+    struct picture_head head;
+    conch_error err = {0};
+    for (int turn = 0; turn < 4; turn++) {
+        memcpy(properties,
+               "\0\0\0\x09"
+               "irot"
+               "\0"
+               "\0\0\0\x09"
+               "imir"
+               "\0",
+               18);
+        properties[8] = (char)turn;
+        assert_int_equal(picture_head_read(&head, bytes, heif_make(bytes, "avif", properties, 9), NULL), 0);
+        assert_int_equal(head.orientation, orientations[turn][0]);
+        for (int axis = 0; axis < 2; axis++) {
+            properties[17] = (char)axis;
+            assert_int_equal(picture_head_read(&head, bytes, heif_make(bytes, "avif", properties, 18), NULL), 0);
+            assert_int_equal(head.orientation, orientations[turn][1 + axis]);
+        }
+    }
+    size_t size = heif_make(bytes, "heic", "\0\0\0\x14ispe\0\0\0\0\0\0\xea\x60\0\0\xea\x60", 20);
+    assert_int_equal(picture_head_read(&head, bytes, size, &err), CONCH_ERR_LIMIT);
+    size = heif_make(bytes, "avif",
+                     "\0\0\0\x34"
+                     "auxC\0\0\0\0urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
+                     56);
+    assert_int_equal(picture_head_read(&head, bytes, size, &err), 0); /* a box that says it is shorter than its name */
+    bytes[47] = 0x38;
+    assert_int_equal(picture_head_read(&head, bytes, size, &err), CONCH_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "transparent"));
+    size = heif_make(bytes, "heic", "\0\0\0\x14ispe\0\0\0\0\0\0\0\x40\0\0\0\x40", 20);
+    decode_refused(bytes, size, CONCH_ERR_UNSUPPORTED, "JPEG or PNG");
+    decode_refused(bytes, heif_make(bytes, "avif", "", 0), CONCH_ERR_MEDIA, "");
+}
+
 static void a_file_above_the_limit_is_not_even_sent(void **state)
 {
     struct media_image image;
@@ -321,6 +377,7 @@ int main(void)
         cmocka_unit_test(pictures_cut_anywhere_are_refused),
         cmocka_unit_test(damaged_bytes_do_no_harm),
         cmocka_unit_test(what_cannot_be_read_faithfully_is_named),
+        cmocka_unit_test(heif_says_its_turn_its_size_and_what_would_be_lost),
         cmocka_unit_test(a_file_above_the_limit_is_not_even_sent),
         cmocka_unit_test(the_largest_picture_is_read),
     };
