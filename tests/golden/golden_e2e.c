@@ -5,17 +5,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base.h"
 #include "engine/sampling/sampler.h"
 #include "engine/text/tokenizer.h"
 #include "golden.h"
 #include "golden_models.h"
+
+/* One transformer, with what its prompts need once. Wan 2.2 A14B has two: one for high noise, one for low. */
+struct expert {
+    const char *role;
+    struct weights *weights;
+    struct wan_dit *dit;
+    struct wan_dit_context *cond, *uncond;
+    double guidance;
+};
+
+enum { EXPERTS_MAX = 2 };
 
 struct pipeline {
     const struct vectors *vectors;
     struct report *report;
     enum precision precision; /* of transformer and text encoder; the VAE runs in f32 as the official one does */
     double allowed;           /* of everything that is not a frame; wide in bf16, where the frames count */
-    struct weights *dit_weights, *vae_weights;
+    struct expert experts[EXPERTS_MAX];
+    size_t expert_count;
+    double boundary; /* timestep from which on the first of two experts is used */
+    struct weights *vae_weights;
     struct wan_dit_config dit_config;
     struct wan_vae_config vae_config;
     struct clip_shape latent_shape;
@@ -170,17 +185,26 @@ static void given_frame_put(struct pipeline *p)
 /* ---- the loop ---- */
 
 struct loop {
-    struct wan_dit *dit;
-    struct wan_dit_context *cond, *uncond;
     struct sampler *sampler;
     struct schedule *schedule;
     uint8_t *frame_time;
     float *v_cond, *v_uncond;
 };
 
+static const struct expert *expert_of(struct pipeline *p, size_t step, double time)
+{
+    bool high = p->expert_count == 1 || time >= p->boundary;
+    size_t count = 0;
+    int64_t *want = integers_read(p->vectors->file, "out.expert_is_high", &count);
+    if (want && step < count)
+        report_exact(p->report, high == (want[step] != 0), "step %zu: timestep %g is for the other expert", step, time);
+    free(want);
+    return &p->experts[high ? 0 : 1];
+}
+
 static int step_run(struct pipeline *p, struct loop *loop, size_t step, conch_error *err)
 {
-    double guidance = number_of(p, "guide_scale", 1);
+    const struct expert *expert = expert_of(p, step, loop->schedule->timesteps[step]);
     struct wan_dit_input input = {.latent = p->latent, .times = {loop->schedule->timesteps[step]}, .time_count = 1};
     if (p->given) { /* frame 0 is clean, so its time is 0 */
         input.times[1] = 0;
@@ -188,15 +212,15 @@ static int step_run(struct pipeline *p, struct loop *loop, size_t step, conch_er
         input.frame_time = loop->frame_time;
     }
     step_check(p, "out.model_input", step, p->latent, p->latent_count);
-    int rc = wan_dit_forward(loop->dit, loop->cond, &input, loop->v_cond, err);
+    int rc = wan_dit_forward(expert->dit, expert->cond, &input, loop->v_cond, err);
     if (rc == 0)
-        rc = wan_dit_forward(loop->dit, loop->uncond, &input, loop->v_uncond, err);
+        rc = wan_dit_forward(expert->dit, expert->uncond, &input, loop->v_uncond, err);
     if (rc < 0)
         return rc;
     step_check(p, "out.cond", step, loop->v_cond, p->latent_count);
     step_check(p, "out.uncond", step, loop->v_uncond, p->latent_count);
     for (size_t i = 0; i < p->latent_count; i++)
-        loop->v_cond[i] = (float)(loop->v_uncond[i] + guidance * ((double)loop->v_cond[i] - loop->v_uncond[i]));
+        loop->v_cond[i] = (float)(loop->v_uncond[i] + expert->guidance * ((double)loop->v_cond[i] - loop->v_uncond[i]));
     sampler_step(loop->sampler, step, p->latent, loop->v_cond);
     step_check(p, "out.latents", step, p->latent, p->latent_count);
     given_frame_put(p);
@@ -221,14 +245,17 @@ static int loop_start(struct pipeline *p, struct loop *loop, conch_error *err)
     struct wan_dit_options options = {
         .shape = {.frames = p->latent_shape.frames, .height = p->latent_shape.height, .width = p->latent_shape.width},
         .precision = p->precision,
-        .context_rows_max = p->context.shape[0] > p->context_null.shape[0] ? p->context.shape[0]
-                                                                           : p->context_null.shape[0],
+        .context_rows_max = size_max(p->context.shape[0], p->context_null.shape[0]),
     };
-    if ((rc = wan_dit_create(&loop->dit, &p->vectors->golden->compute, p->dit_weights, &p->dit_config, &options, err)) <
-            0 ||
-        (rc = wan_dit_context_create(&loop->cond, loop->dit, p->context.data, p->context.shape[0], NULL, err)) < 0)
-        return rc;
-    return wan_dit_context_create(&loop->uncond, loop->dit, p->context_null.data, p->context_null.shape[0], NULL, err);
+    for (size_t i = 0; rc == 0 && i < p->expert_count; i++) {
+        struct expert *e = &p->experts[i];
+        rc = wan_dit_create(&e->dit, &p->vectors->golden->compute, e->weights, &p->dit_config, &options, err);
+        if (rc == 0)
+            rc = wan_dit_context_create(&e->cond, e->dit, p->context.data, p->context.shape[0], NULL, err);
+        if (rc == 0)
+            rc = wan_dit_context_create(&e->uncond, e->dit, p->context_null.data, p->context_null.shape[0], NULL, err);
+    }
+    return rc;
 }
 
 static int loop_run(struct pipeline *p, conch_error *err)
@@ -243,9 +270,6 @@ static int loop_run(struct pipeline *p, conch_error *err)
     for (size_t i = 0; rc == 0 && i < loop.schedule->steps; i++)
         rc = step_run(p, &loop, i, err);
     sampler_destroy(loop.sampler);
-    wan_dit_context_destroy(loop.cond);
-    wan_dit_context_destroy(loop.uncond);
-    wan_dit_destroy(loop.dit);
     free(loop.schedule);
     free(loop.frame_time);
     free(loop.v_cond);
@@ -295,6 +319,7 @@ static int decode_check(struct pipeline *p, conch_error *err)
     if (rc == 0) {
         const struct st_tensor *want = st_find(p->vectors->file, "out.video_u8");
         clamp_values(video, 3 * frames * pixels);
+        tensor_check(p, "out.video", video, 3 * frames * pixels);
         frames_check(p, "out.video_first_last", video, frames, pixels);
         frames_check(p, "out.video_last", video, frames, pixels);
         for (size_t i = 0; i < 3 * frames * pixels; i++) /* truncated, not rounded */
@@ -311,21 +336,36 @@ static int decode_check(struct pipeline *p, conch_error *err)
 
 /* ---- the case ---- */
 
+/* "dit", or "high" and "low" with a guidance each; all of one shape. */
+static int experts_open(struct pipeline *p, conch_error *err)
+{
+    bool two = json_object_get(p->vectors->weights, "high") != NULL;
+    p->experts[0] = (struct expert){.role = two ? "high" : "dit",
+                                    .guidance = number_of(p, two ? "guide_scale_high" : "guide_scale", 1)};
+    p->experts[1] = (struct expert){.role = "low", .guidance = number_of(p, "guide_scale_low", 1)};
+    p->expert_count = two ? 2 : 1;
+    p->boundary = 1000 * number_of(p, "boundary", 0);
+    int rc = CONCH_OK;
+    for (size_t i = 0; rc == 0 && i < p->expert_count; i++)
+        rc = vectors_weights(p->vectors, p->experts[i].role, &p->experts[i].weights, err);
+    if (rc < 0)
+        return rc;
+    json_t *config = vectors_config(p->vectors, p->experts[0].role, p->experts[0].weights);
+    rc = wan_dit_config_read(config, &p->dit_config, err);
+    json_decref(config);
+    return rc;
+}
+
 static int networks_open(struct pipeline *p, conch_error *err)
 {
-    json_t *dit = NULL, *vae = NULL;
-    int rc = vectors_weights(p->vectors, "dit", &p->dit_weights, err);
+    int rc = experts_open(p, err);
     if (rc == 0)
         rc = vectors_weights(p->vectors, "vae", &p->vae_weights, err);
     if (rc == 0) {
-        dit = vectors_config(p->vectors, "dit", p->dit_weights);
-        vae = vectors_config(p->vectors, "vae", p->vae_weights);
-        rc = wan_dit_config_read(dit, &p->dit_config, err);
-    }
-    if (rc == 0)
+        json_t *vae = vectors_config(p->vectors, "vae", p->vae_weights);
         rc = wan_vae_config_read(vae, &p->vae_config, err);
-    json_decref(dit);
-    json_decref(vae);
+        json_decref(vae);
+    }
     return rc;
 }
 
@@ -371,7 +411,12 @@ static void pipeline_run(const struct vectors *vectors, enum precision precision
     values_finish(&p.context_null);
     free(p.given);
     free(p.latent);
-    weights_close(p.dit_weights);
+    for (size_t i = 0; i < EXPERTS_MAX; i++) {
+        wan_dit_context_destroy(p.experts[i].cond);
+        wan_dit_context_destroy(p.experts[i].uncond);
+        wan_dit_destroy(p.experts[i].dit);
+        weights_close(p.experts[i].weights);
+    }
     weights_close(p.vae_weights);
 }
 
@@ -390,14 +435,8 @@ static bool is_vace_pipeline(const struct vectors *vectors)
     return is_pipeline(vectors) && (st_find(vectors->file, "in.mask") && st_find(vectors->file, "in.video"));
 }
 
-static bool is_two_experts(const struct vectors *vectors)
-{
-    return is_pipeline(vectors) && json_object_get(vectors->weights, "high");
-}
-
 const struct golden_kind golden_kinds_e2e[] = {
     {.name = "image-to-video of Wan 2.1", .matches = is_image_pipeline_21, .reason = "its CLIP branch is not built"},
     {.name = "VACE pipeline", .matches = is_vace_pipeline, .reason = "VACE blocks are not built"},
-    {.name = "pipeline of two experts", .matches = is_two_experts, .reason = "switching experts is not built"},
     {.name = "pipeline", .matches = is_pipeline, .run = pipeline_run, .precision_matters = true},
     {0}};

@@ -41,8 +41,10 @@ static bool is_prep_vace(const struct vectors *vectors)
 
 static const struct golden_kind golden_kinds_other[] = {
     {.name = "clip", .matches = is_clip, .reason = "the CLIP image encoder is not built"},
-    {.name = "prep_i2v", .matches = is_prep_i2v, .reason = "conditions of image-to-video (36 channels) are not built"},
-    {.name = "prep_vace", .matches = is_prep_vace, .reason = "conditions of VACE are not built"},
+    {.name = "prep_i2v",
+     .matches = is_prep_i2v,
+     .reason = "conditions of image-to-video made from pictures are not built"},
+    {.name = "prep_vace", .matches = is_prep_vace, .reason = "conditions of VACE made from clips are not built"},
     {0}};
 
 /* Pipelines first: their files hold inputs of single networks too. */

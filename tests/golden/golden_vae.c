@@ -25,7 +25,8 @@ int wan_vae_config_read(const json_t *json, struct wan_vae_config *ret, conch_er
         (rc = config_size(json, "num_res_blocks", &ret->res_blocks, err)) < 0)
         return rc;
     /* only the second VAE has a decoder width of its own, and works on 2x2 pixel patches */
-    ret->kind = json_object_get(json, "dec_dim") ? WAN_VAE_22 : WAN_VAE_21;
+    bool patches = json_integer_value(json_object_get(json, "pixel_patch")) == 2;
+    ret->kind = json_object_get(json, "dec_dim") || patches ? WAN_VAE_22 : WAN_VAE_21;
     ret->dec_dim = ret->dim;
     if (ret->kind == WAN_VAE_22 && (rc = config_size(json, "dec_dim", &ret->dec_dim, err)) < 0)
         return rc;
