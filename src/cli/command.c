@@ -1,0 +1,59 @@
+#include "cli/command.h"
+
+#include <string.h>
+
+#include "cli/exit_code.h"
+#include "cli/style.h"
+
+const struct command *const commands[] = {&command_generate, &command_models, &command_doctor,
+                                          &command_version,  &command_help,   NULL};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; commands[i]; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+int command_unknown(const char *name)
+{
+    const char *names[16];
+    size_t count = 0;
+    for (size_t i = 0; commands[i]; i++)
+        names[count++] = commands[i]->name;
+    const char *nearest = option_nearest(name, names, count);
+    conch_error err;
+    if (nearest)
+        conch_error_set(&err, CONCH_ERR_RANGE, "unknown command %s; did you mean `conch %s`?", name, nearest);
+    else
+        conch_error_set(&err, CONCH_ERR_RANGE, "unknown command %s; `conch help` lists the commands", name);
+    return command_fail(&err);
+}
+
+void command_print_help(const struct command *command, FILE *out)
+{
+    fprintf(out, "usage: conch %s %s\n\n%s\n", command->name, command->arguments, command->summary);
+    if (command->options)
+        option_print(command->options, out);
+    if (command->details)
+        fprintf(out, "\n%s", command->details);
+    fputc('\n', out);
+    exit_code_print(out);
+}
+
+void command_print_overview(FILE *out)
+{
+    fprintf(out, "conch: short videos from a sentence or a picture, made on this machine\n\n"
+                 "usage: conch COMMAND ...\n\n");
+    for (size_t i = 0; commands[i]; i++)
+        fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    fprintf(out, "\n  conch generate \"a red ball bounces on grass\" -o ball.mp4\n"
+                 "  conch help generate\n");
+}
+
+int command_fail(const conch_error *err)
+{
+    style_error(err->text);
+    return exit_code_of(err->code);
+}

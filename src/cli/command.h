@@ -1,0 +1,33 @@
+/* The subcommands: one file each, one row each. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include <stdio.h>
+
+#include "cli/option.h"
+
+struct command {
+    const char *name;
+    const char *arguments; /* of the usage line */
+    const char *summary;   /* one line */
+    const char *details;   /* for its own help, after the options; NULL: none */
+    const struct option *options;
+    int (*run)(int argc, char **argv); /* argv[0] is the first word after the command; returns the exit code */
+};
+
+extern const struct command command_generate, command_models, command_doctor, command_version, command_help;
+
+extern const struct command *const commands[]; /* ends with NULL */
+
+const struct command *command_find(const char *name);
+
+/* "unknown command X; did you mean Y?" on stderr; returns the exit code. */
+int command_unknown(const char *name);
+
+void command_print_help(const struct command *command, FILE *out);
+void command_print_overview(FILE *out);
+
+/* Prints err and returns its exit code. */
+int command_fail(const conch_error *err);
+
+#endif
