@@ -39,11 +39,14 @@ VERBS = {
              ("drops from above", "dropping from above"), ("bounces up and down", "bouncing up and down"),
              ("plummets", "plummeting"), ("tumbles down", "tumbling down"), ("comes down", "coming down"),
              ("falls from a height and bounces", "falling from a height and bouncing"),
-             ("is dropped and bounces", "dropped and bouncing"), ("hits the ground and bounces", "hitting the ground and bouncing")],
-    "roll ball": [("rolls", "rolling"), ("rolls", "rolling"), ("rolls", "rolling"), ("moves", "moving"), ("rolls slowly", "rolling slowly"),
+             ("is dropped and bounces", "dropped and bouncing"),
+             ("hits the ground and bounces", "hitting the ground and bouncing")],
+    "roll ball": [("rolls", "rolling"), ("rolls", "rolling"), ("rolls", "rolling"), ("moves", "moving"),
+                  ("rolls slowly", "rolling slowly"),
                   ("travels", "travelling"), ("glides", "gliding"), ("is rolling", "rolling along")],
-    "roll cube": [("slides", "sliding"), ("slides", "sliding"), ("slides", "sliding"), ("moves", "moving"), ("glides", "gliding"),
-                  ("is pushed", "being pushed"), ("skids", "skidding"), ("is sliding", "sliding along")],
+    "roll cube": [("slides", "sliding"), ("slides", "sliding"), ("slides", "sliding"), ("moves", "moving"),
+                  ("glides", "gliding"), ("is pushed", "being pushed"), ("skids", "skidding"),
+                  ("is sliding", "sliding along")],
     "throw": [("is thrown", "being thrown"), ("flies", "flying"), ("jumps", "jumping"), ("leaps", "leaping"),
               ("is tossed", "being tossed"), ("flies through the air", "flying through the air"),
               ("flies in an arc", "flying in an arc"), ("hops", "hopping"), ("is launched", "being launched"),
@@ -52,10 +55,12 @@ VERBS = {
                ("bounces along", "bouncing along"), ("keeps bouncing", "bouncing again and again"),
                ("bounces its way", "bouncing its way")],
     "swing": [("swings", "swinging"), ("swings on a rope", "swinging on a rope"),
-              ("swings back and forth", "swinging back and forth"), ("hangs from a rope and swings", "hanging from a rope and swinging"),
+              ("swings back and forth", "swinging back and forth"),
+              ("hangs from a rope and swings", "hanging from a rope and swinging"),
               ("swings like a pendulum", "swinging like a pendulum"), ("sways on a rope", "swaying on a rope"),
               ("dangles from a rope", "dangling from a rope"), ("swings from side to side", "swinging from side to side"),
-              ("swings at the end of a rope", "swinging at the end of a rope"), ("swings on a string", "swinging on a string")],
+              ("swings at the end of a rope", "swinging at the end of a rope"),
+              ("swings on a string", "swinging on a string")],
     "rise": [("rises", "rising"), ("floats up", "floating up"), ("rises into the sky", "rising into the sky"),
              ("drifts upward", "drifting upward"), ("floats away", "floating away"), ("goes up", "going up"),
              ("floats into the air", "floating into the air"), ("flies up", "flying up"), ("lifts off", "lifting off"),
@@ -66,16 +71,23 @@ VERBS = {
 }
 VERBS_OF_TWO = {                                # plural, -ing form
     "drop": [("fall", "falling"), ("fall and bounce", "falling and bouncing"), ("drop", "dropping"),
-             ("drop and bounce", "dropping and bouncing"), ("fall down", "falling down"), ("are dropped", "being dropped")],
+             ("drop and bounce", "dropping and bouncing"), ("fall down", "falling down"),
+             ("are dropped", "being dropped")],
     "rise": [("rise", "rising"), ("float up", "floating up"), ("rise into the sky", "rising into the sky"),
              ("drift upward", "drifting upward"), ("fly up", "flying up")],
-    "rest": [("rest", "resting"), ("lie still", "lying still"), ("sit still", "sitting still"), ("do not move", "not moving"),
+    "rest": [("rest", "resting"), ("lie still", "lying still"), ("sit still", "sitting still"),
+             ("do not move", "not moving"),
              ("are side by side", "side by side")],
     "collide": [("collide", "colliding"), ("crash into each other", "crashing into each other"),
                 ("bump into each other", "bumping into each other"), ("hit each other", "hitting each other"),
                 ("run into one another", "running into one another"), ("smash together", "smashing together"),
                 ("meet and bounce apart", "meeting and bouncing apart")],
 }
+
+# Somebody does it: active forms around the noun.
+ACTORS = ["someone", "somebody", "a person", "a child", "a hand", "a kid", "a boy", "a girl"]
+DEEDS = {"drop": ["drops", "lets fall", "lets go of"], "throw": ["throws", "tosses", "launches"], "roll ball": ["rolls"],
+         "roll cube": ["slides", "pushes"], "rise": ["releases", "lets go of"]}
 
 # Where: noun phrases, and whole phrases that bring their own preposition.
 FLOORS = {
@@ -91,8 +103,10 @@ FLOORS = {
               "the floorboards", "a wooden table"], []),
 }
 PREPOSITIONS = {
-    "drop": ["on", "on", "onto", "onto"], "throw": ["on", "over", "across", "onto"], "roll": ["on", "across", "over", "along"],
-    "bounce": ["on", "across", "over", "along"], "swing": ["over", "above", "on"], "rise": ["over", "above", "from", "on"],
+    "drop": ["on", "on", "onto", "onto"], "throw": ["on", "over", "across", "onto"],
+    "roll": ["on", "across", "over", "along"],
+    "bounce": ["on", "across", "over", "along"], "swing": ["over", "above", "on"],
+    "rise": ["over", "above", "from", "on"],
     "rest": ["on", "on", "upon"], "collide": ["on", "on", "upon"],
 }
 SKIES = {
@@ -110,8 +124,10 @@ CAMERAS = {
                  "the camera moves to the left"],
     "pan_right": ["the camera pans right", "the camera pans to the right", "camera panning right",
                   "slow pan to the right", "the camera moves to the right"],
-    "zoom_in": ["the camera zooms in", "slow zoom in", "zooming in", "the camera slowly zooms in", "the camera moves closer"],
-    "zoom_out": ["the camera zooms out", "slow zoom out", "zooming out", "the camera slowly zooms out", "the camera pulls back"],
+    "zoom_in": ["the camera zooms in", "slow zoom in", "zooming in", "the camera slowly zooms in",
+                "the camera moves closer"],
+    "zoom_out": ["the camera zooms out", "slow zoom out", "zooming out", "the camera slowly zooms out",
+                 "the camera pulls back"],
 }
 OPENINGS = ["a video of", "a short video of", "a clip of", "footage of", "there is", "we see", "an animation of",
             "a movie of", "a shot of", "imagine", "show me", "video of"]
@@ -123,7 +139,9 @@ hill hills mountain mountains cloud clouds tree trees house child kid dog cat ma
 room street city toy game sport football tennis basketball soccer round square object shape thing two three both pair
 please make create generate some many very really just against toward backward forward up down top bottom side middle
 center centre behind near next beside before after again off away through around down-hill hill-side air wind summer
-winter spring autumn warm cold black brown grey gray cyan turquoise teal silver beige dark light""".split()
+winter spring autumn warm cold black brown grey gray cyan turquoise teal silver beige dark light
+let see how look watch goes just threw thrown throw drop roll bounce slide jump swing float rise fall kick kicks push pull
+starts stops standing flying hanging tall short heavy clean empty wide open quiet calm same other""".split()
 SUFFIXES = ["s", "es", "ed", "ing", "ly", "er", "y"]
 PUNCTUATION = [",", ".", "!", "?", "-", "'", ":", ";"]
 
@@ -171,7 +189,11 @@ def caption(scene, rng):
     camera = rng.choice(CAMERAS[scene.camera]) if scene.camera != "still" or rng.random() < .10 else ""
 
     form = rng.random()
-    if form < .42:                              # a ball rolls left on the grass at night
+    motion = f"roll {scene.kinds[0]}" if scene.motion == "roll" else scene.motion
+    if form < .05 and motion in DEEDS:          # someone rolls a ball to the left on the grass at night
+        to = f"to the {scene.direction}" if scene.motion in ("roll", "throw") else ""
+        parts = [rng.choice(ACTORS), rng.choice(DEEDS[motion]), subject, to, place, sky]
+    elif form < .42:                              # a ball rolls left on the grass at night
         parts = [subject, finite, place, sky]
         if rng.random() < .25:
             parts = [subject, finite, sky, place]
@@ -183,7 +205,8 @@ def caption(scene, rng):
     elif form < .92:                            # a video of a ball rolling left on the grass at night
         parts = [rng.choice(OPENINGS), subject, ing, place, sky]
     else:                                       # red ball, rolling left, grass, night
-        parts = [subject + ",", finite if rng.random() < .5 else ing, "," if place else "", place, "," if sky else "", sky]
+        doing = finite if rng.random() < .5 else ing
+        parts = [subject + ",", doing, "," if place else "", place, "," if sky else "", sky]
     text = " ".join(part for part in parts if part).replace(" ,", ",").rstrip(", ")
     if rng.random() < .06:
         text += ", " + rng.choice(FILLERS)
@@ -206,6 +229,15 @@ def damage(text, rng):
     return " ".join(words)
 
 
+def plain_word(word):
+    """The plain colour, kind or size that `word` is another name for, or None."""
+    for bank in (COLORS, KINDS, SIZES):
+        for plain, names in bank.items():
+            if word in names:
+                return plain
+    return None
+
+
 def _strings(value):
     if isinstance(value, str):
         yield value
@@ -216,7 +248,8 @@ def _strings(value):
 
 def pieces():
     """The vocabulary: every word of the templates and the extra words, suffixes, punctuation, letters not."""
-    banks = [SIZES, COLORS, list(COLORS), KINDS, TO, VERBS, VERBS_OF_TWO, FLOORS, PREPOSITIONS, SKIES, CAMERAS, OPENINGS,
+    banks = [SIZES, COLORS, list(COLORS), KINDS, TO, VERBS, VERBS_OF_TWO, ACTORS, DEEDS, FLOORS, PREPOSITIONS,
+             SKIES, CAMERAS, OPENINGS,
              FILLERS, EXTRA_WORDS, "a an the and on as left right leftwards rightwards upwards downwards"]
     text = " ".join(_strings(banks)).replace("{d}wards", "").replace("{d}", "").replace("{o}", "").lower()
     words = sorted(set(re.findall(r"[a-z0-9]+", text)))

@@ -12,7 +12,8 @@ from sheet import write_sheet
 
 def load(path):
     model = vae.VideoAutoencoder(**vae.CONFIG)
-    model.load_state_dict(load_weights(path) if path.endswith(".safetensors") else torch.load(path, map_location="cpu")["average"])
+    in_file = path.endswith(".safetensors")
+    model.load_state_dict(load_weights(path) if in_file else torch.load(path, map_location="cpu")["average"])
     return model.eval()
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from kernels import BF16, add_gated, gelu, modulate, norm_rotate
 
-CONFIG = {"in_channels": 24, "out_channels": 24, "dim": 384, "heads": 6, "layers": 8, "ffn": 1152, "text_dim": 192,
+CONFIG = {"in_channels": 24, "out_channels": 24, "dim": 256, "heads": 4, "layers": 6, "ffn": 768, "text_dim": 128,
           "text_len": 40, "freq_dim": 256, "eps": 1e-6}
 
 
@@ -148,7 +148,8 @@ class VideoTransformer(nn.Module):
             self.tables[f, rows, columns] = rotary_table(f, rows, columns, self.head_size).to(x.device)
         table = self.tables[f, rows, columns]
         u = x.reshape(b, c, f, rows, 2, columns, 2).permute(0, 2, 3, 5, 1, 4, 6).reshape(b * f, rows * columns, c * 4)
-        u = F.linear(u.to(dtype), self.patch_embedding.weight.flatten(1).to(dtype), self.patch_embedding.bias.to(dtype)).float()
+        patch = self.patch_embedding
+        u = F.linear(u.to(dtype), patch.weight.flatten(1).to(dtype), patch.bias.to(dtype)).float()
         e = self.time_embedding(sinusoid(self.freq_dim, t.reshape(-1)))
         e6 = self.time_projection(e).view(b * f, 6, self.dim)
         context = linear(self.text_embedding[2], gelu(linear(self.text_embedding[0], context.to(dtype))))

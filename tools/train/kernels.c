@@ -24,7 +24,8 @@ static inline float sigmoid(float x) { return 1.f / (1.f + expf(fminf(-x, 80.f))
 
 /* ---- VAE: y = silu(x / |x| * sqrt(C) * gamma); rows [batch][n][C]; y has `pad` zero rows in front of every batch
  * entry, which is the causal time padding of the convolution that follows. */
-void norm_silu_forward(const uint16_t *x, const float *gamma, uint16_t *y, float *inverse, long batch, long n, long pad, int c)
+void norm_silu_forward(const uint16_t *x, const float *gamma, uint16_t *y, float *inverse, long batch, long n, long pad,
+                       int c)
 {
     float root = sqrtf((float)c);
     for (long b = 0; b < batch; b++) {
@@ -69,8 +70,8 @@ void norm_silu_backward(const uint16_t *x, const float *gamma, const float *inve
 }
 
 /* ---- DiT: y = LN(x) * (1 + scale) + shift; x fp32 [groups][n][C], scale and shift [groups][C]. */
-void modulate_forward(const float *x, const float *scale, const float *shift, uint16_t *y, float *stats, long groups, long n,
-                      int c, float eps)
+void modulate_forward(const float *x, const float *scale, const float *shift, uint16_t *y, float *stats, long groups,
+                      long n, int c, float eps)
 {
     for (long g = 0; g < groups; g++)
         for (long i = g * n; i < (g + 1) * n; i++) {
@@ -130,7 +131,8 @@ void gate_forward(const float *x, const uint16_t *y, const float *gate, float *z
                 z[i * c + k] = x[i * c + k] + load(y[i * c + k]) * gate[g * c + k];
 }
 
-void gate_backward(const uint16_t *y, const float *gate, const float *dz, uint16_t *dy, float *dgate, long groups, long n, int c)
+void gate_backward(const uint16_t *y, const float *gate, const float *dz, uint16_t *dy, float *dgate, long groups, long n,
+                   int c)
 {
     float sum[WIDEST];
     for (long g = 0; g < groups; g++) {

@@ -20,7 +20,7 @@ CELLS = LATENT_HEIGHT * LATENT_WIDTH // 4       # tokens of a latent frame
 
 
 def latent_state(cells):
-    """The state of every latent frame: the first picture alone, then means of four. [frames, cells, k] to [f, cells, k]"""
+    """The state of every latent frame, [frames, cells, k] to [f, cells, k]: the first picture, then means of four."""
     rest = cells[1:]
     return np.concatenate([cells[:1], rest.reshape(len(rest) // 4, 4, *rest.shape[1:]).mean(1)])
 

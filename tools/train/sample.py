@@ -20,10 +20,12 @@ from sheet import write_sheet
 from tokenizer import Tokenizer
 
 PROMPTS = [
-    "a large red ball falls and bounces on the grass under a blue sky", "a blue cube slides to the right on the sand at sunset",
+    "a large red ball falls and bounces on the grass under a blue sky",
+    "a blue cube slides to the right on the sand at sunset",
     "a big yellow ball rolls to the left on the snow at night", "a pink balloon floats up over the grass in daylight",
     "a green ball swings on a rope over a wooden floor in daylight",
-    "a large purple ball is thrown to the right on the stone floor at sunset", "a white cube rests on the grass at sunset",
+    "a large purple ball is thrown to the right on the stone floor at sunset",
+    "a white cube rests on the grass at sunset",
     "a red ball bounces to the right on the snow at sunset", "a big orange balloon rises into the sky at night",
     "a blue ball and a yellow ball collide on the sand on a sunny day",
 ]

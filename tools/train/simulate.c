@@ -50,7 +50,8 @@ static void collide(struct body *a, struct body *b)
     b->vx = centre + COLLISION_RESTITUTION * ma * (ua - ub) / (ma + mb);
 }
 
-void world_simulate(const struct body *start, int count, float ground, float gravity, float fps, int frames, float *track)
+void world_simulate(const struct body *start, int count, float ground, float gravity, float fps, int frames,
+                    float *track)
 {
     struct body bodies[MOST_BODIES];
     float dt = 1 / (fps * SUBSTEPS), time = 0, drift[MOST_BODIES];

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-CONFIG = {"dim": 192, "dim_attn": 192, "dim_ffn": 512, "heads": 6, "layers": 3, "buckets": 32}
+CONFIG = {"dim": 128, "dim_attn": 128, "dim_ffn": 256, "heads": 4, "layers": 2, "buckets": 32}
 FAR = 128                                       # distances from here on share the last bucket
 
 
@@ -66,7 +66,8 @@ class RelativeBias(nn.Module):
         relative = where[None] - where[:, None]
         half, distance = self.buckets // 2, relative.abs()
         exact = half // 2
-        coarse = exact + (torch.log(distance.float().clamp(min=1) / exact) / math.log(FAR / exact) * (half - exact)).long()
+        steps = torch.log(distance.float().clamp(min=1) / exact) / math.log(FAR / exact) * (half - exact)
+        coarse = exact + steps.long()
         bucket = (relative > 0).long() * half + torch.where(distance < exact, distance, coarse.clamp(max=half - 1))
         return self.embedding(bucket).permute(2, 0, 1)[None]
 

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import captions
 import check_vae
 import dit
 import text
@@ -26,7 +27,7 @@ from files import load_weights
 from muon import Average, Muon
 from parallel import Workers
 from reservoir import CELLS, LENGTHS, Reservoir, render_job
-from tokenizer import Tokenizer
+from tokenizer import SPACE, Tokenizer
 
 TOKENS_PER_BATCH = 4800                         # per worker: 24 clips of 17 frames or 9 of 49
 SHARES = {"short": {5: 1.}, "mixed": {5: .30, 9: .15, 13: .55}}     # of the batches, by latent frames
@@ -110,7 +111,7 @@ class Trainer:
             self._initialise(args.init)
         for module in (self.model, self.encoder, self.probe):
             module.to(self.device)
-        self.named = [(f"{prefix}{name}", p) for prefix, module in self._modules() for name, p in module.named_parameters()]
+        self.named = [(prefix + name, p) for prefix, module in self._modules() for name, p in module.named_parameters()]
         self.parameters = [p for _, p in self.named]
         def is_matrix(name, p): return name.startswith("dit.blocks.") and p.dim() == 2
         self.optimizer = Muon([p for name, p in self.named if is_matrix(name, p)],
@@ -131,12 +132,23 @@ class Trainer:
         self.spent = 0. if self.args.fresh_schedule else saved["spent"]
 
     def _initialise(self, folder):
+        """Weights of a model folder. Its vocabulary may differ: rows are matched by word, new words start as the plain
+        word that they are another name for."""
         with open(os.path.join(folder, "conch.json"), encoding="utf-8") as file:
             parts = json.load(file)["components"]
         self.mean, self.std = (torch.tensor(parts["vae"][name]) for name in ("latent_mean", "latent_std"))
         state = load_weights(os.path.join(folder, parts["transformer"]["files"][0]))
         self.model.load_state_dict(grow_depth(state, self.config["layers"]))
-        self.encoder.load_state_dict(load_weights(os.path.join(folder, parts["text_encoder"]["files"][0])))
+        state = load_weights(os.path.join(folder, parts["text_encoder"]["files"][0]))
+        old = Tokenizer(os.path.join(folder, parts["tokenizer"]["file"])).pieces
+        rows = self.encoder.token_embedding.weight.detach().clone() * state["token_embedding.weight"].std()
+        rows[:3] = state["token_embedding.weight"][:3]
+        for piece, (i, _) in self.tokenizer.pieces.items():
+            plain = captions.plain_word(piece.lstrip(SPACE))
+            source = old.get(piece) or (old.get(SPACE + plain) if plain else None)
+            if source:
+                rows[i] = state["token_embedding.weight"][source[0]]
+        self.encoder.load_state_dict({**state, "token_embedding.weight": rows})
 
     def save(self):
         state = {"model": {name: p.detach() for name, p in self.named}, "average": self.average.values,
@@ -169,7 +181,8 @@ class Trainer:
         self.workers.fork(self.parameters)
         self.rng = random.Random(f"{args.seed} {self.workers.rank} {self.step} dit")
         torch.manual_seed(self.rng.getrandbits(31))
-        self.reservoir = Reservoir(self.autoencoder, self.tokenizer, self.config["text_len"], args.capacity, self.rng, self.device)
+        self.reservoir = Reservoir(self.autoencoder, self.tokenizer, self.config["text_len"], args.capacity, self.rng,
+                                   self.device)
         self._start_rendering()
         self.start = begin = time.time()
         for _ in range(args.clips):

@@ -50,7 +50,8 @@ struct thing {
 };
 
 /* Moves `count` bodies for `frames` frames; writes x, y per frame and body to `track` [frames][count][2]. */
-void world_simulate(const struct body *start, int count, float ground, float gravity, float fps, int frames, float *track);
+void world_simulate(const struct body *start, int count, float ground, float gravity, float fps, int frames,
+                    float *track);
 
 /* Draws `frames` frames of the window (left, top, width, height) of a full_width x full_height picture.
  * `rgb` [frames][height][width][3] receives the picture, `mask` [frames][height][width] the coverage by objects. */
