@@ -284,7 +284,7 @@ static bool inputs_read(struct dit_case *c)
     return c->tokens > 0 && times_read(c);
 }
 
-/* resident and streamed must agree with the golden values alike: the second way is taken in every other run. */
+/* Blocks packed once and kept, or packed for every pass: both must give the golden values. */
 static void dit_run_as(const struct vectors *vectors, enum precision precision, struct report *report, bool streamed)
 {
     struct dit_case c = {
