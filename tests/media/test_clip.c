@@ -382,6 +382,35 @@ static void sound_that_is_no_number_or_not_announced_is_refused(void **state)
     assert_non_null(strstr(err.text, "sample 2"));
 }
 
+static int on_turned_frame(void *context, const uint8_t *rgb, int64_t index)
+{
+    /* Stored red, green / blue, yellow; a quarter turn counter-clockwise brings the right side up (as ffmpeg and
+     * players show it). */
+    static const int shown[4][3] = {{20, 180, 60}, {220, 210, 90}, {200, 30, 40}, {30, 50, 210}};
+    for (int q = 0; q < 4; q++)
+        for (int c = 0; c < 3; c++) {
+            int got = rgb[((24 + 48 * (q / 2)) * 64 + 16 + 32 * (q % 2)) * 3 + c];
+            if (abs(got - shown[q][c]) > 6)
+                fail_msg("quarter %d channel %d: %d instead of %d", q, c, got, shown[q][c]);
+        }
+    ++*(int *)context;
+    return 0;
+}
+
+static void a_clip_filmed_upright_stands_upright(void **state)
+{
+    struct media_clip_info info;
+    conch_error err = {0};
+    int frames = 0;
+    struct media_clip_sink sink = {.context = &frames, .frame = on_turned_frame};
+    must(media_clip_probe(data_path("rotated.mp4"), &info, &err), &err);
+    assert_int_equal(info.width, 64);
+    assert_int_equal(info.height, 96);
+    media_clip_info_finish(&info);
+    must(media_clip_read(data_path("rotated.mp4"), &sink, &err), &err);
+    assert_int_equal(frames, 3);
+}
+
 static void a_reader_may_stop_early(void **state)
 {
     struct media_clip_settings settings = settings_for(in_folder("stop.mp4"));
@@ -450,6 +479,7 @@ int main(void)
         cmocka_unit_test(wrong_settings_are_refused_before_any_work),
         cmocka_unit_test(an_abandoned_or_empty_clip_leaves_the_old_file),
         cmocka_unit_test(sound_that_is_no_number_or_not_announced_is_refused),
+        cmocka_unit_test(a_clip_filmed_upright_stands_upright),
         cmocka_unit_test(a_reader_may_stop_early),
         cmocka_unit_test(what_is_not_a_clip_is_refused),
         cmocka_unit_test(a_clip_cut_off_is_an_error_wherever_it_is_cut),

@@ -78,6 +78,16 @@ def pictures():
                     "-crf", "10", "-still-picture", "1", at("still.avif")], check=False)
 
 
+def clips():
+    """Three frames, stored lying and marked to be shown turned a quarter counter-clockwise."""
+    lying = at("lying.mp4")
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-loop", "1", "-i", at("exact.png"), "-frames:v", "3", "-vf",
+                    "scale=96:64:flags=neighbor,format=yuv420p", "-c:v", "libx264", "-crf", "10", lying], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", lying, "-c", "copy", "-metadata:s:v", "rotate=90",
+                    at("rotated.mp4")], check=True)
+    os.remove(lying)
+
+
 def pattern(width, height):
     """The picture that tests/media/test_fit.c makes by the same rule."""
     data = bytearray()
@@ -115,6 +125,7 @@ def best_size(w, h, dw, dh, area):
 
 
 pictures()
+clips()
 fits()
 if __name__ == "__main__":
     for w, h, area in [(1280, 704, 1280 * 704), (1920, 1080, 1280 * 704), (1080, 1920, 1280 * 704),
