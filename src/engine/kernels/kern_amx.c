@@ -1,4 +1,4 @@
-/* AMX: tiles of 16 rows and 64 bytes; tdpbf16ps does 16 x 16 x 32 products. A tile pair of rows times a tile pair of
+/* AMX: tiles of 16 rows and 64 bytes (every CPU that has them has AVX-512 BF16 too); tdpbf16ps does 16 x 16 x 32 products. A tile pair of rows times a tile pair of
  * columns (4 accumulators, 2 + 2 operands) uses all eight tile registers. B panels are already in tile form: 16 rows of
  * 64 bytes, one after another. A is loaded from where it lies. */
 #define MM_ROWS   6
@@ -146,7 +146,7 @@ static void amx_mm_bf16(const struct kern_mm *mm)
 }
 
 const struct kern_table kern_amx = {.name = "amx",
-                                    .needs = KERN_CPU_AVX2 | KERN_CPU_AVX512 | KERN_CPU_AMX,
+                                    .needs = KERN_CPU_AVX2 | KERN_CPU_AVX512 | KERN_CPU_AVX512BF16 | KERN_CPU_AMX,
                                     .mm_bf16 = amx_mm_bf16,
                                     .mm_f32 = simd_mm_f32,
                                     SIMD_ROWS};

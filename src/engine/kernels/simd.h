@@ -4,6 +4,7 @@
 #ifndef KERNELS_SIMD_H
 #define KERNELS_SIMD_H
 
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
@@ -89,10 +90,14 @@ static inline float vf_sum(vf v)
     return sum;
 }
 
+/* b when either is NaN. */
 static inline vf vf_max(vf a, vf b)
 {
-    vi greater = a > b;
-    return (vf)(((vi)a & greater) | ((vi)b & ~greater));
+#if defined(__AVX512F__)
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#endif
 }
 
 static inline float vf_max_lane(vf v)
@@ -127,6 +132,38 @@ static inline vf vf_exp(vf x)
     p = p * (r * r) + r + 1.0f;
     vf y = (vf)((vi)p + exponent);
     return (vf)((vi)y & ~low);
+}
+
+/* 2^x for x <= 0, relative error below 4e-5: for probabilities that are rounded to bf16, whose own error is 4e-3. NaN
+ * stays NaN. */
+static inline vf vf_exp2_coarse(vf x)
+{
+#if defined(__AVX512F__)
+    vf n = (vf)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+    x = vf_max(vf_set(-126.0f), x);
+    vf n = (vf)_mm256_round_ps((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#endif
+    vf r = x - n, p = vf_set(0.009618129f);
+    p = p * r + 0.05550411f;
+    p = p * r + 0.24022651f;
+    p = p * r + 0.69314718f;
+    p = p * r + 1.0f;
+#if defined(__AVX512F__)
+    return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    return (vf)((vi)p + ((vi)_mm256_cvtps_epi32((__m256)n) << 23));
+#endif
+}
+
+/* As vf_narrow, for values that are not denormal. */
+static inline vh vf_narrow_normal(vf v)
+{
+#if defined(__AVX512BF16__) && defined(__AVX512F__)
+    return (vh)_mm512_cvtneps_pbh((__m512)v);
+#else
+    return vf_narrow(v);
+#endif
 }
 
 /* e / (1 + e) rather than 1 / (1 + 1 / e): for x below -87 that is 0. The other is a denormal number there, and GELU of
@@ -178,24 +215,27 @@ static void simd_epilogue(const struct kern_epilogue *e)
     }
 }
 
-/* Scales and biases a row of scores in place and returns its maximum. */
+/* Maximum of a row of scores after scale and bias. A bias is added in place; without one the scores stay as they are and
+ * the scale is left to whoever reads them next. */
 static inline float scores_prepare(const struct kern_softmax *sm, float *s, const float *bias)
 {
-    vf max = vf_set(KERN_SCORE_MIN);
+    vf max = vf_set(bias ? KERN_SCORE_MIN : -INFINITY);
     size_t j = 0;
     for (; j + VLEN <= sm->n; j += VLEN) {
-        vf v = vf_load(s + j) * sm->scale;
-        if (bias)
-            v += vf_load(bias + j);
-        vf_store(s + j, v);
+        vf v = vf_load(s + j);
+        if (bias) {
+            v = v * sm->scale + vf_load(bias + j);
+            vf_store(s + j, v);
+        }
         max = vf_max(v, max);
     }
     float top = vf_max_lane(max);
     for (; j < sm->n; j++) {
-        s[j] = s[j] * sm->scale + (bias ? bias[j] : 0);
+        if (bias)
+            s[j] = s[j] * sm->scale + bias[j];
         top = s[j] > top ? s[j] : top;
     }
-    return top;
+    return bias ? top : top * sm->scale;
 }
 
 static inline void row_fade(float *o, size_t d, float factor)
@@ -207,9 +247,53 @@ static inline void row_fade(float *o, size_t d, float factor)
         o[j] *= factor;
 }
 
+/* Scores s (times scale) to probabilities relative to max, as bf16: one multiply-add makes the exponent of two. Returns
+ * their sum. */
+static inline float probabilities_bf16(bf16 *p, const float *s, size_t n, float scale, float max)
+{
+    const float log2e = 1.44269504088896341f;
+    float factor = scale * log2e, offset = max * log2e;
+    vf sum = {};
+    size_t j = 0;
+    for (; j + VLEN <= n; j += VLEN) {
+        vf e = vf_exp2_coarse(vf_load(s + j) * factor - offset);
+        vh h = vf_narrow_normal(e);
+        sum += e;
+        memcpy(p + j, &h, sizeof h);
+    }
+    size_t n_out = (n + 31) / 32 * 32;
+    memset(p + j, 0, (n_out - j) * sizeof *p);
+    if (j < n) { /* the rest is zero even where every score is masked */
+        vf e = vf_exp2_coarse(vf_load_part(s + j, n - j) * factor - offset), kept = {};
+        memcpy(&kept, &e, (n - j) * sizeof(float));
+        vh h = vf_narrow_normal(kept);
+        sum += kept;
+        memcpy(p + j, &h, (n - j) * sizeof *p);
+    }
+    return vf_sum(sum);
+}
+
+static inline float probabilities_f32(float *p, const float *s, size_t n, float scale, float max)
+{
+    vf sum = {};
+    size_t n_out = (n + 31) / 32 * 32;
+    for (size_t j = 0; j < n_out; j += VLEN) {
+        size_t count = j + VLEN <= n ? VLEN : j < n ? n - j : 0;
+        vf e = {};
+        if (count == VLEN) {
+            e = vf_exp(vf_load(s + j) * scale - max);
+        } else if (count) {
+            vf x = vf_exp(vf_load_part(s + j, count) * scale - max);
+            memcpy(&e, &x, count * sizeof *s);
+        }
+        sum += e;
+        vf_store(p + j, e);
+    }
+    return vf_sum(sum);
+}
+
 static void simd_softmax(const struct kern_softmax *sm)
 {
-    size_t n_out = (sm->n + 31) / 32 * 32;
     for (size_t i = 0; i < sm->m; i++) {
         float *s = sm->s + i * sm->lds;
         float max = scores_prepare(sm, s, sm->bias ? sm->bias + (ptrdiff_t)i * sm->bias_row_step : NULL);
@@ -219,22 +303,9 @@ static void simd_softmax(const struct kern_softmax *sm)
             sm->row_sum[i] *= factor;
             row_fade(sm->o + i * sm->ldo, sm->d, factor);
         }
-        max = sm->row_max[i];
-        vf sum = {};
-        for (size_t j = 0; j < n_out; j += VLEN) {
-            size_t count = j + VLEN <= sm->n ? VLEN : j < sm->n ? sm->n - j : 0;
-            vf p = {};
-            if (count == VLEN) {
-                p = vf_exp(vf_load(s + j) - max);
-            } else if (count) {
-                vf x = vf_exp(vf_load_part(s + j, count) - max);
-                memcpy(&p, &x, count * sizeof *s); /* the rest is zero even where every score is masked */
-            }
-            sum += p;
-            vf_put(sm->p_f32 ? sm->p_f32 + i * sm->ldp + j : NULL, sm->p_bf16 ? sm->p_bf16 + i * sm->ldp + j : NULL, p,
-                   VLEN);
-        }
-        sm->row_sum[i] += vf_sum(sum);
+        float scale = sm->bias ? 1.0f : sm->scale;
+        sm->row_sum[i] += sm->p_bf16 ? probabilities_bf16(sm->p_bf16 + i * sm->ldp, s, sm->n, scale, sm->row_max[i])
+                                     : probabilities_f32(sm->p_f32 + i * sm->ldp, s, sm->n, scale, sm->row_max[i]);
     }
 }
 
