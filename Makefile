@@ -8,6 +8,11 @@ DIR ?= tests/golden
 # Training and sanitizer builds may run beside other work on the machine.
 JOBS ?= $(shell nproc)
 
+# Quiet when nothing is to be done, ninja's own status line when something is.
+define ninja
+ninja -C $(1) -n $(2) | grep -q 'no work to do' || ninja -C $(1) -j $(JOBS) $(2)
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help run build all test test-sanitize test-thread check check-fast check-format check-includes check-headers \
         check-paths check-length check-warnings bench fuzz golden eval-model install clean packages
@@ -27,11 +32,11 @@ run: build ## build, then make a first clip from a sentence: out/first-clip.mp4 
 
 build: $(BUILD)/build.ninja ## build/conch and build/conch-media (installs missing Debian packages)
 	@tools/install_packages.sh build
-	@ninja -C $(BUILD) --quiet -j $(JOBS) conch conch-media
+	@$(call ninja,$(BUILD),conch conch-media)
 
 all: $(BUILD)/build.ninja ## everything: programs, tests, benchmarks
 	@tools/install_packages.sh build
-	@ninja -C $(BUILD) --quiet -j $(JOBS)
+	@$(call ninja,$(BUILD),)
 
 $(BUILD)/build.ninja:
 	@tools/install_packages.sh build
@@ -53,12 +58,12 @@ build-tsan/build.ninja:
 	@meson setup build-tsan $(SANITIZE) -Db_sanitize=thread >/dev/null
 
 test-sanitize: packages build-asan/build.ninja ## the tests with the address and undefined-behaviour sanitizers
-	@ninja -C build-asan --quiet -j $(JOBS)
+	@$(call ninja,build-asan,)
 	@ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 	  CONCH_TEST_SHELL=0 tools/run_tests.sh build-asan
 
 test-thread: packages build-tsan/build.ninja ## tests of base and engine with the thread sanitizer
-	@ninja -C build-tsan --quiet -j $(JOBS)
+	@$(call ninja,build-tsan,)
 	@TSAN_OPTIONS=halt_on_error=1 CONCH_TEST_SHELL=0 CONCH_TEST_ONLY='test_base_|test_engine_' \
 	  tools/run_tests.sh build-tsan
 
@@ -104,7 +109,7 @@ fuzz: packages ## every fuzz target for SECONDS=60 each (clang)
 
 install: build ## into PREFIX=/usr/local
 	@meson configure $(BUILD) -Dprefix="$(PREFIX)"
-	@ninja -C $(BUILD) --quiet conch conch-media
+	@$(call ninja,$(BUILD),conch conch-media)
 	@meson install -C $(BUILD) --no-rebuild
 
 clean: ## remove what was built

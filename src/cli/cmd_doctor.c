@@ -208,7 +208,7 @@ static int look_at_weights(struct doctor *doctor, const struct settings *setting
     return rc;
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, const char *const *argv)
 {
     struct settings settings = {0};
     struct option_words words;

@@ -369,7 +369,7 @@ static int job_run(struct job *job, const char *prompt, conch_error *err)
     return 0;
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, const char *const *argv)
 {
     struct job job = {.started_ns = clock_steady_ns()};
     struct option_words words = {.count = 0};

@@ -125,7 +125,7 @@ static void print_searched(const char *only)
     models_list_finish(&folders);
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, const char *const *argv)
 {
     struct settings settings = {0};
     struct option_words words;

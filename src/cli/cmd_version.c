@@ -2,7 +2,7 @@
 
 static const struct option options[] = {{0}};
 
-static int run(int argc, char **argv)
+static int run(int argc, const char *const *argv)
 {
     struct option_words words;
     conch_error err;

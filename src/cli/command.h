@@ -12,7 +12,8 @@ struct command {
     const char *summary;   /* one line */
     const char *details;   /* for its own help, after the options; NULL: none */
     const struct option *options;
-    int (*run)(int argc, char **argv); /* argv[0] is the first word after the command; returns the exit code */
+    int (*run)(int argc,
+               const char *const *argv); /* argv[0] is the first word after the command; returns the exit code */
 };
 
 extern const struct command command_generate, command_models, command_doctor, command_version, command_help;

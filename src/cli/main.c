@@ -14,7 +14,7 @@ static void memory_settings(void)
 }
 
 /* "--help" or "-h" before any "--". */
-static int asks_for_help(int argc, char **argv)
+static int asks_for_help(int argc, const char *const *argv)
 {
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
@@ -37,9 +37,10 @@ int main(int argc, char **argv)
     const struct command *command = command_find(name);
     if (!command)
         return command_unknown(name);
-    if (asks_for_help(argc - 2, argv + 2)) {
+    const char *const *words = (const char *const *)argv + 2;
+    if (asks_for_help(argc - 2, words)) {
         command_print_help(command, stdout);
         return 0;
     }
-    return command->run(argc - 2, argv + 2);
+    return command->run(argc - 2, words);
 }

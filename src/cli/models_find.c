@@ -42,18 +42,11 @@ static int list_add_parts(struct models_list *list, const char *parts, const cha
     return rc;
 }
 
-static int list_add_own(struct models_list *list, char *folder, const char *suffix, conch_error *err)
-{
-    int rc = list_add(list, folder, strlen(folder), suffix, err);
-    free(folder);
-    return rc;
-}
-
 int models_search_path(const char *only, struct models_list *ret_folders, conch_error *err)
 {
     struct models_list list = {.count = 0};
     const char *variable = getenv("CONCH_MODELS"), *data = getenv("XDG_DATA_DIRS");
-    char *folder = NULL;
+    char *folder = NULL, *above = NULL;
     conch_error ignored;
     int rc = 0;
     if (only) {
@@ -65,15 +58,19 @@ int models_search_path(const char *only, struct models_list *ret_folders, conch_
     if (rc == 0)
         rc = list_add_parts(&list, "models", "", err);
     if (rc == 0 && paths_user(PATHS_DATA, "models", &folder, &ignored) == 0)
-        rc = list_add_own(&list, folder, "", err);
+        rc = list_add(&list, folder, strlen(folder), "", err);
+    free(folder);
+    folder = NULL;
     if (rc == 0)
         rc = list_add_parts(&list, data && *data ? data : "/usr/local/share:/usr/share", "/conch/models", err);
-    if (rc == 0 && paths_program(&folder, &ignored) == 0) {
-        rc = list_add(&list, folder, strlen(folder), "/../share/conch/models", err);
+    if (rc == 0 && paths_program(&folder, &ignored) == 0 && paths_folder_of(folder, &above, &ignored) == 0) {
+        rc = list_add(&list, above, strlen(above), "/share/conch/models", err);
         if (rc == 0)
-            rc = list_add_own(&list, folder, "/../models", err);
+            rc = list_add(&list, above, strlen(above), "/models", err);
     }
 out:
+    free(above);
+    free(folder);
     if (rc < 0)
         models_list_finish(&list);
     else
@@ -172,7 +169,7 @@ static int nothing_found(const struct models_list *models, const char *name, con
         return conch_error_set(err, CONCH_ERR_NOTFOUND, "%s%s%s; `conch doctor` lists the folders searched",
                                name ? "no model " : "no model folder found", name ? name : "",
                                only ? " in the folder of --models" : "");
-    return conch_error_set(err, CONCH_ERR_NOTFOUND, "no model %s; there is: %s", name ? name : "", names);
+    return conch_error_set(err, CONCH_ERR_NOTFOUND, "no model %s; there is: %s", name ? name : "can be used", names);
 }
 
 int models_find(const char *only, const char *name, char **ret_folder, conch_error *err)

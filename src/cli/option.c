@@ -175,7 +175,8 @@ static const struct option *find_letter(const struct option *table, char letter)
 }
 
 /* One word that begins with a dash; *at is its index and moves on when the value is the next word. */
-static int parse_one(const struct option *table, int argc, char **argv, int *at, void *settings, conch_error *err)
+static int parse_one(const struct option *table, int argc, const char *const *argv, int *at, void *settings,
+                     conch_error *err)
 {
     const char *word = argv[*at], *value = NULL;
     char name[NAME_BYTES_MAX];
@@ -206,8 +207,8 @@ static int parse_one(const struct option *table, int argc, char **argv, int *at,
     return option_set(option, name, value, settings, err);
 }
 
-int option_parse(const struct option *table, int argc, char **argv, void *settings, struct option_words *ret_words,
-                 conch_error *err)
+int option_parse(const struct option *table, int argc, const char *const *argv, void *settings,
+                 struct option_words *ret_words, conch_error *err)
 {
     struct option_words words = {.count = 0};
     bool only_words = false;

@@ -51,8 +51,8 @@ struct option_words {
 
 /* Fills settings (the struct that the offsets speak of) and the remaining words from argv[0 .. argc-1]. An option given
  * twice takes the later value. CONCH_ERR_RANGE. */
-int option_parse(const struct option *table, int argc, char **argv, void *settings, struct option_words *ret_words,
-                 conch_error *err);
+int option_parse(const struct option *table, int argc, const char *const *argv, void *settings,
+                 struct option_words *ret_words, conch_error *err);
 
 /* One line an option, wrapped at 100 columns. */
 void option_print(const struct option *table, FILE *out);

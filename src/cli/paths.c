@@ -68,7 +68,8 @@ struct paths_slug paths_slug(const char *prompt)
 {
     struct paths_slug slug = {.text = ""};
     size_t length = 0, word_end = 0;
-    for (const unsigned char *c = (const unsigned char *)prompt; *c && length < SLUG_BYTES_MAX; c++) {
+    const unsigned char *c = (const unsigned char *)prompt;
+    for (; *c && length < SLUG_BYTES_MAX; c++) {
         if (isalnum(*c) && *c < 0x80) {
             slug.text[length++] = (char)tolower(*c);
         } else if (length && slug.text[length - 1] != '-') {
@@ -76,7 +77,7 @@ struct paths_slug paths_slug(const char *prompt)
             slug.text[length++] = '-';
         }
     }
-    if (length == SLUG_BYTES_MAX && word_end > SLUG_BYTES_MAX / 2)
+    if (length == SLUG_BYTES_MAX && isalnum(*c) && word_end > SLUG_BYTES_MAX / 2)
         length = word_end; /* no half word at the end */
     while (length && slug.text[length - 1] == '-')
         length--;
