@@ -102,7 +102,7 @@ typedef struct conch_request {
     int frame_count;            /* one of the model's; 0: its default */
     int step_count;             /* 1..1000; 0: the model's default */
     double guidance;            /* 0: the model's default; 1: no guidance (half the work); up to 100 */
-    double shift;               /* 0: the model's default; up to 1000 */
+    double shift;               /* 0: the model's default; 0.001 to 100 */
     const char *sampler;        /* unipc, dpmpp, euler, euler_diffusers, unipc_diffusers; NULL: the model's default */
     uint64_t seed;              /* same seed, model, build and kernels give the same bytes, whatever the threads */
     conch_precision precision;  /* of the networks */

@@ -227,7 +227,7 @@ static int sampling_read(struct manifest *m, const json_t *root, const char *doc
     if (rc == 0)
         rc = json_field_size(object, "steps", 1, SAMPLER_STEPS_MAX, &steps, &place, err);
     if (rc == 0)
-        rc = json_field_number(object, "shift", 0.01, 1000, &m->info.shift, &place, err);
+        rc = json_field_number(object, "shift", SAMPLER_SHIFT_MIN, SAMPLER_SHIFT_MAX, &m->info.shift, &place, err);
     if (rc == 0)
         rc = json_field_number(object, "guidance", 1, 100, &m->info.guidance, &place, err);
     m->info.negative = "";

@@ -64,8 +64,9 @@ static int numbers_resolve(struct resolved *r, conch_error *err)
     if (!(r->plan.guidance >= 1 && r->plan.guidance <= 100))
         return conch_error_set(err, CONCH_ERR_RANGE, "guidance: %g is not allowed (1 to 100)", r->plan.guidance);
     r->plan.shift = request->shift != 0 ? request->shift : info->shift;
-    if (!(r->plan.shift > 0 && r->plan.shift <= 1000))
-        return conch_error_set(err, CONCH_ERR_RANGE, "shift: %g is not allowed (above 0, up to 1000)", r->plan.shift);
+    if (!(r->plan.shift >= SAMPLER_SHIFT_MIN && r->plan.shift <= SAMPLER_SHIFT_MAX))
+        return conch_error_set(err, CONCH_ERR_RANGE, "shift: %g is not allowed (%g to %g)", r->plan.shift,
+                               (double)SAMPLER_SHIFT_MIN, (double)SAMPLER_SHIFT_MAX);
     int sampler = request->sampler ? sampler_from_name(request->sampler) : (int)r->manifest->sampler;
     if (sampler < 0)
         return conch_error_set(err, CONCH_ERR_RANGE, "sampler '%s' is not one there is (allowed: " SAMPLER_NAMES ")",

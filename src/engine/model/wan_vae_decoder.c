@@ -20,8 +20,9 @@ struct level {
     size_t time_seen;   /* inputs of the time convolution so far; the clip's first frame is not one */
     bool first_passed;  /* the clip's first frame has been here */
     struct frame up_in; /* input of up_conv */
-    float *x_in;        /* [pixels][in], kept for the shortcut of VAE 2.2 */
-    float *x;           /* [pixels][out] */
+    bool keeps_input;   /* for the shortcut of VAE 2.2 */
+    float *x_in;        /* [pixels][in] */
+    float *x;           /* [pixels][out]; the same memory as x_in where nobody misses that */
 };
 
 struct wan_vae_decoder {
@@ -67,6 +68,7 @@ static void levels_shape(struct wan_vae_decoder *d)
         level->up = i + 1 < WAN_VAE_LEVELS;
         level->up_time = level->up && c->temporal_down[WAN_VAE_LEVELS - 2 - i];
         level->up_out = c->kind == WAN_VAE_22 ? level->out : level->out / 2;
+        level->keeps_input = c->kind == WAN_VAE_22 && level->up;
         in = level->up_out;
         height *= 2;
         width *= 2;
@@ -124,7 +126,8 @@ static void level_take(struct vae_shared *shared, struct level *level)
 {
     size_t pixels = level->height * level->width;
     level->x_in = arena_floats(shared->arena, pixels * level->in);
-    level->x = arena_floats(shared->arena, pixels * level->out);
+    bool in_place = !level->keeps_input && level->in == level->out;
+    level->x = in_place ? level->x_in : arena_floats(shared->arena, pixels * level->out);
     for (size_t j = 0; j < level->block_count; j++)
         res_block_take(shared, &level->blocks[j], level->height, level->width);
     if (level->up)
