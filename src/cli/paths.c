@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -114,6 +115,25 @@ bool paths_is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+/* Makes and removes a file beside path: unlike access(), this is right for root and on read-only file systems, and
+ * finds a name that is too long for the name of the unfinished file. */
+static int try_to_write(const char *path, const char *option, conch_error *err)
+{
+    char *partial = NULL;
+    int rc = FORMAT_PATH(&partial, err, "%s.%ld-0.partial", path, (long)getpid());
+    if (rc < 0)
+        return rc;
+    int fd = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST)
+        rc = conch_error_errno(err, CONCH_ERR_IO, errno, "%s: cannot create %s", option, path);
+    if (fd >= 0) {
+        close(fd);
+        unlink(partial);
+    }
+    free(partial);
+    return rc;
+}
+
 int paths_check_writable(const char *path, const char *option, conch_error *err)
 {
     char *folder = NULL;
@@ -128,10 +148,10 @@ int paths_check_writable(const char *path, const char *option, conch_error *err)
                                option, folder);
     else if (!S_ISDIR(info.st_mode))
         rc = conch_error_set(err, CONCH_ERR_IO, "%s: %s is not a folder", option, folder);
-    else if (access(folder, W_OK | X_OK) < 0)
-        rc = conch_error_errno(err, CONCH_ERR_IO, errno, "%s: cannot write in the folder %s", option, folder);
     else if (path[strlen(path) - 1] == '/' || paths_is_folder(path))
         rc = conch_error_set(err, CONCH_ERR_IO, "%s: %s is a folder, wanted the name of a file", option, path);
+    else
+        rc = try_to_write(path, option, err);
     free(folder);
     return rc;
 }

@@ -25,7 +25,8 @@ void stop_install(void)
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup, background jobs */
             sigaction(numbers[i], &action, NULL);
     }
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* a closed reader, or a file above `ulimit -f`, is an error of the write */
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 void stop_set_engine(conch_engine *engine)

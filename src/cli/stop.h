@@ -5,7 +5,7 @@
 
 #include "conch/engine.h"
 
-/* From now on those signals are caught; SIGPIPE is ignored, so that a closed reader is an error of the write. */
+/* From now on those signals are caught, unless they were ignored; SIGPIPE and SIGXFSZ become errors of the write. */
 void stop_install(void);
 
 /* The engine that a signal cancels; NULL: none. One at a time. */
