@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "base/file.h"
 #include "base/pool.h"
 #include "cli/command.h"
@@ -113,7 +114,7 @@ static void look_at_helper(struct doctor *doctor)
                    {"WebP", info.reads_webp, false},
                    {"GIF", info.reads_gif, false},
                    {"AVIF", info.reads_avif, false}};
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++)
         if (!formats[i].can)
             find(doctor, formats[i].needed ? FINDING_PROBLEM : FINDING_NOTE, "conch-media",
                  "the FFmpeg libraries here lack it: install libavcodec59 of Debian", "no %s", formats[i].name);

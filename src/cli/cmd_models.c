@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base.h"
 #include "cli/command.h"
 #include "cli/models_find.h"
 #include "cli/style.h"
@@ -42,7 +43,7 @@ static json_t *model_json(const conch_model_info *info, uint64_t peak)
     for (size_t i = 0; i < info->frame_count_count; i++)
         json_array_append_new(durations, json_pack("{s:i, s:f}", "frames", info->frame_counts[i], "seconds",
                                                    (double)info->frame_counts[i] / info->fps));
-    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++)
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
         if (info->modes & modes[i].mode)
             json_array_append_new(list, json_string(modes[i].name));
     json_t *object = json_pack(
@@ -74,7 +75,7 @@ static void model_print(const conch_model_info *info, uint64_t peak)
     const char *separator = "";
     printf("%s%s%s  %s\n", style_on(stdout, STYLE_BOLD), info->name, style_off(stdout), info->title ? info->title : "");
     printf("  folder    %s\n  from      ", info->folder);
-    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
         if (info->modes & modes[i].mode) {
             printf("%s%s", separator, modes[i].words);
             separator = ", ";

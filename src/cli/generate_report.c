@@ -3,13 +3,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/exit_code.h"
 #include "cli/style.h"
 
-enum { REDRAW_NS = 100 * 1000 * 1000, BAR_CELLS = 24 };
+enum { REDRAW_NS = 100 * 1000 * 1000, BAR_CELLS = 24, LINE_COLUMNS = 54 }; /* LINE_COLUMNS: of all but the bar */
 
 /* NULL gives no key at all; text that is not UTF-8 (a file name) has its odd bytes replaced. */
 static void set_text(json_t *object, const char *key, const char *text)
@@ -206,13 +207,22 @@ static const char *phase_words(enum conch_phase phase)
     }
 }
 
+/* Shorter on a narrow terminal: a line that wraps could not be written over. */
+static int bar_cells(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0 || size.ws_col > LINE_COLUMNS + BAR_CELLS)
+        return BAR_CELLS;
+    return size.ws_col > LINE_COLUMNS ? size.ws_col - LINE_COLUMNS : 0;
+}
+
 static void status_line(struct report *report, const conch_progress *p)
 {
     char bar[BAR_CELLS + 1];
-    int full = (int)(p->fraction * BAR_CELLS + 0.5);
-    for (int i = 0; i < BAR_CELLS; i++)
+    int cells = bar_cells(), full = (int)(p->fraction * cells + 0.5);
+    for (int i = 0; i < cells; i++)
         bar[i] = i < full ? '#' : '.';
-    bar[BAR_CELLS] = 0;
+    bar[cells] = 0;
     fprintf(stderr, "\r\033[K%s%-20s%s %3d/%-3d [%s] %3.0f%%", style_on(stderr, STYLE_BOLD), phase_words(p->phase),
             style_off(stderr), p->step, p->step_count, bar, p->fraction * 100);
     if (p->eta_ms >= 0)

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "base/base.h"
 #include "base/pool.h"
 #include "media/fit.h"
 
@@ -74,9 +76,34 @@ static int decode_check(const struct generate_settings *s, const struct option_w
                   {"--negative", s->negative},     {"--seed", s->seed.given},         {"--steps", s->steps > 0},
                   {"--guidance", s->guidance > 0}, {"--shift", s->shift > 0},         {"--sampler", s->sampler},
                   {"--preview", s->preview},       {"--latent", s->latent},           {"--plan", s->plan}};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
         if (others[i].given)
             return exclude("--decode", others[i].name, err);
+    return 0;
+}
+
+/* A file name that promises another format than the MP4 that is written. */
+static int output_check(const char *path, conch_error *err)
+{
+    static const char *const others[] = {".gif", ".webm", ".mkv", ".avi", ".mov", ".png", ".jpg", ".jpeg", ".webp"};
+    const char *dot = path ? strrchr(path, '.') : NULL;
+    for (size_t i = 0; dot && i < ARRAY_LEN(others); i++)
+        if (strcasecmp(dot, others[i]) == 0)
+            return conch_error_set(err, CONCH_ERR_RANGE,
+                                   "--output: %s: clips are written as MP4, the name ends in .mp4", path);
+    return 0;
+}
+
+static int same_place_check(const struct generate_settings *s, conch_error *err)
+{
+    const struct {
+        const char *name, *path;
+    } places[] = {{"--output", s->output}, {"--preview", s->preview}, {"--latent", s->latent}};
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        for (size_t k = 0; k < i; k++)
+            if (places[i].path && places[k].path && strcmp(places[i].path, places[k].path) == 0)
+                return conch_error_set(err, CONCH_ERR_RANGE, "%s and %s name the same file: %s", places[k].name,
+                                       places[i].name, places[i].path);
     return 0;
 }
 
@@ -84,6 +111,11 @@ int generate_settings_check(const struct generate_settings *s, const struct opti
 {
     if (s->precision && strcmp(s->precision, "bf16") != 0 && strcmp(s->precision, "f32") != 0)
         return conch_error_set(err, CONCH_ERR_RANGE, "--precision: '%s' is not allowed (bf16, f32)", s->precision);
+    int rc = output_check(s->output, err);
+    if (rc == 0)
+        rc = same_place_check(s, err);
+    if (rc < 0)
+        return rc;
     if (s->decode)
         return decode_check(s, words, err);
     if (words->count == 0)
