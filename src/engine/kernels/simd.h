@@ -119,7 +119,7 @@ static inline vf vf_exp(vf x)
     x = -vf_max(vf_set(-88.0f), -x);
     vf magic = vf_set(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
     vf n = x * 1.44269504088896341f + magic;
-    vi exponent = (vi)n << 23;
+    vu exponent = (vu)n << 23;
     n = n - magic;
     vf r = x - n * 0.693145751953125f; /* ln 2 in two parts: the first has few bits, so n * it is exact */
     r = r - n * 1.42860682030941723212e-6f;
@@ -130,7 +130,7 @@ static inline vf vf_exp(vf x)
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * (r * r) + r + 1.0f;
-    vf y = (vf)((vi)p + exponent);
+    vf y = (vf)((vu)p + exponent);
     return (vf)((vi)y & ~low);
 }
 
@@ -152,7 +152,7 @@ static inline vf vf_exp2_coarse(vf x)
 #if defined(__AVX512F__)
     return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
 #else
-    return (vf)((vi)p + ((vi)_mm256_cvtps_epi32((__m256)n) << 23));
+    return (vf)((vu)p + ((vu)_mm256_cvtps_epi32((__m256)n) << 23)); /* may wrap above 0 */
 #endif
 }
 

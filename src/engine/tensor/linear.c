@@ -55,8 +55,9 @@ static int shape_check(const struct weight_ref *ref, const char *name, const str
 {
     if (ref->ndim >= 2 && (size_t)ref->shape[0] == spec->n && ref->elements == spec->n * spec->k)
         return 0;
-    return conch_error_set(err, CONCH_ERR_FORMAT, "%s: tensor %s has %zu values in %d dimensions, wanted [%zu, %zu]",
-                           ref->part[0].path, name, ref->elements, ref->ndim, spec->n, spec->k);
+    char shape[ST_SHAPE_TEXT_BYTES];
+    return conch_error_set(err, CONCH_ERR_FORMAT, "%s: tensor %s has shape %s, wanted is [%zu, %zu]",
+                           ref->part[0].path, name, st_shape_text(shape, ref->ndim, ref->shape), spec->n, spec->k);
 }
 
 static int weight_any_shape(const struct weights *weights, const char *name, struct weight_ref *ret, conch_error *err)
