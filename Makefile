@@ -60,7 +60,7 @@ build-tsan/build.ninja:
 test-sanitize: packages build-asan/build.ninja ## the tests with the address and undefined-behaviour sanitizers
 	@$(call ninja,build-asan,)
 	@ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	  CONCH_TEST_SHELL=0 tools/run_tests.sh build-asan
+	  tools/run_tests.sh build-asan
 
 test-thread: packages build-tsan/build.ninja ## tests of base and engine with the thread sanitizer
 	@$(call ninja,build-tsan,)
@@ -101,7 +101,7 @@ golden: all ## compare the networks with golden vectors: DIR=folder
 	@$(BUILD)/tests/golden "$(DIR)"
 
 eval-model: build ## measure the shipped model against the simulator it learned from
-	@tools/install_packages.sh train
+	@tools/install_packages.sh build test train
 	@tools/eval_model.sh $(BUILD)
 
 fuzz: packages ## every fuzz target for SECONDS=60 each (clang)
