@@ -13,8 +13,8 @@
 #include "engine/kernels/kern.h"
 
 struct bench_report {
-    json_t *root, *rows; /* NULL when a table is printed */
-    const char *group;   /* of the row before */
+    json_t *root, *rows, *facts; /* NULL when a table is printed */
+    const char *group;           /* of the row before */
 };
 
 static int double_compare(const void *a, const void *b)
@@ -60,12 +60,11 @@ static double thread_clocks_sum(const struct thread_clocks *clocks)
     return sum;
 }
 
-struct bench_time bench_measure(bench_work *work, void *context, size_t threads, size_t repeats)
+struct bench_time bench_measure_cold(bench_work *work, void *context, size_t threads, size_t repeats)
 {
     double wall[BENCH_REPEATS], cpu[BENCH_REPEATS];
     repeats = size_min(repeats, BENCH_REPEATS);
     struct thread_clocks clocks;
-    work(context);
     thread_clocks_find(&clocks);
     for (size_t i = 0; i < repeats; i++) {
         double cpu_start = thread_clocks_sum(&clocks);
@@ -75,6 +74,12 @@ struct bench_time bench_measure(bench_work *work, void *context, size_t threads,
         cpu[i] = (thread_clocks_sum(&clocks) - cpu_start) / (double)threads;
     }
     return (struct bench_time){.wall_s = median(wall, repeats), .cpu_s = median(cpu, repeats)};
+}
+
+struct bench_time bench_measure(bench_work *work, void *context, size_t threads, size_t repeats)
+{
+    work(context);
+    return bench_measure_cold(work, context, threads, repeats);
 }
 
 /* The value of the first line of path that begins with key, or "unknown". */
@@ -96,6 +101,22 @@ static void file_field(char *ret, size_t size, const char *path, const char *key
         fclose(file);
 }
 
+void bench_memory_reset(void)
+{
+    FILE *file = fopen("/proc/self/clear_refs", "we");
+    if (!file)
+        return;
+    fputs("5", file);
+    fclose(file);
+}
+
+uint64_t bench_memory_peak(void)
+{
+    char kb[64];
+    file_field(kb, sizeof kb, "/proc/self/status", "VmHWM");
+    return strtoull(kb, NULL, 10) * 1024;
+}
+
 static double load_average(void)
 {
     double load = 0;
@@ -111,10 +132,11 @@ int bench_report_create(struct bench_report **ret_report, const struct bench_opt
     if (!report)
         return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a report");
     if (options->json) {
-        report->root = json_pack("{s:s, s:s, s:s, s:f, s:[]}", "command", command, "version", CONCH_VERSION, "cpu", cpu,
-                                 "load_before", load_average(), "rows");
+        report->root = json_pack("{s:s, s:s, s:s, s:f, s:[], s:[]}", "command", command, "version", CONCH_VERSION,
+                                 "cpu", cpu, "load_before", load_average(), "rows", "facts");
         report->rows = json_object_get(report->root, "rows");
-        if (!report->rows) {
+        report->facts = json_object_get(report->root, "facts");
+        if (!report->rows || !report->facts) {
             bench_report_destroy(report);
             return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a report");
         }
@@ -153,6 +175,16 @@ void bench_report_add(struct bench_report *report, const struct bench_row *row)
     if (row->peak > 0)
         json_object_set_new(object, "peak_share", json_real(bench_rate_cpu(row) / row->peak));
     json_array_append_new(report->rows, object);
+}
+
+void bench_report_fact(struct bench_report *report, const char *name, double value, const char *unit)
+{
+    if (report->root) {
+        json_array_append_new(report->facts, json_pack("{s:s, s:f, s:s}", "name", name, "value", value, "unit", unit));
+        return;
+    }
+    printf("  %-36s %10.3f %s\n", name, value, unit);
+    fflush(stdout);
 }
 
 void bench_report_destroy(struct bench_report *report)

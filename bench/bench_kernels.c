@@ -26,19 +26,10 @@ static bool is_picked(const struct run *run)
     return run->compute.kern == run->picked;
 }
 
-/* The peak a table's products are held against: what its own instruction can do. */
+/* The peak a table's products are held against. */
 static double product_peak(const struct run *run, enum precision precision)
 {
-    const struct kern_table *kern = run->compute.kern;
-    if (kern == &kern_ref)
-        return 0;
-    if (kern == &kern_avx2)
-        return run->peaks.rate[PEAK_FMA_AVX2];
-    if (precision == PRECISION_BF16 && kern == &kern_amx)
-        return run->peaks.rate[PEAK_AMX_REGISTERS];
-    if (precision == PRECISION_BF16 && kern == &kern_avx512bf16)
-        return run->peaks.rate[PEAK_DPBF16];
-    return run->peaks.rate[PEAK_FMA_AVX512];
+    return peaks_product(&run->peaks, run->compute.kern, precision);
 }
 
 static void row_add(struct run *run, struct bench_row row, bench_work *work, void *context)

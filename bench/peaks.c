@@ -264,3 +264,16 @@ out:
     free(data);
     return rc;
 }
+
+double peaks_product(const struct peaks *peaks, const struct kern_table *kern, enum precision precision)
+{
+    if (kern == &kern_ref)
+        return 0;
+    if (kern == &kern_avx2)
+        return peaks->rate[PEAK_FMA_AVX2];
+    if (precision == PRECISION_BF16 && kern == &kern_amx)
+        return peaks->rate[PEAK_AMX_REGISTERS];
+    if (precision == PRECISION_BF16 && kern == &kern_avx512bf16)
+        return peaks->rate[PEAK_DPBF16];
+    return peaks->rate[PEAK_FMA_AVX512];
+}
