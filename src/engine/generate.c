@@ -1,8 +1,25 @@
+#include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "engine/latent.h"
 #include "engine/pipeline.h"
+
+int pipeline_damaged(const struct component_files *files, conch_error *err)
+{
+    return conch_error_set(err, CONCH_ERR_FORMAT, "%s%s: the weights give values that are not finite", files->paths[0],
+                           files->count > 1 ? " and the files with it" : "");
+}
+
+int pipeline_check_finite(const float *values, size_t count, const struct component_files *files, conch_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return pipeline_damaged(files, err);
+    return 0;
+}
 
 static int latent_save(const struct resolved *r, const float *x, conch_error *err)
 {
@@ -33,7 +50,8 @@ static int phases_run(const struct resolved *r, struct work *work, conch_error *
     float *features[TEXT_COUNT] = {0};
     struct pipeline_images images = {0};
     float *x = malloc(r->z * r->frames * r->height * r->width * sizeof(float));
-    int rc = x ? pipeline_text(r, work, features, err) : conch_error_set(err, CONCH_ERR_NOMEM, "no memory for the latents");
+    int rc = x ? pipeline_text(r, work, features, err)
+               : conch_error_set(err, CONCH_ERR_NOMEM, "no memory for the latents");
     if (rc == 0)
         rc = pipeline_images(r, work, &images, err);
     if (rc == 0)
@@ -59,11 +77,12 @@ static int phases_run(const struct resolved *r, struct work *work, conch_error *
     return rc;
 }
 
-int conch_generate(conch_engine *engine, const conch_model *model, const conch_request *request,
-                   const conch_sink *sink, conch_error *err)
+int conch_generate(conch_engine *engine, const conch_model *model, const conch_request *request, const conch_sink *sink,
+                   conch_error *err)
 {
     struct resolved resolved;
     struct work work;
+    assert(sink && sink->frame);
     int rc = resolve(&resolved, engine, model, request, err);
     if (rc < 0)
         return rc;
@@ -83,10 +102,24 @@ static int latent_fits(const struct latent *latent, const struct manifest *m, co
     if (latent->z != m->vae.z || latent->height * stride != (size_t)latent->info.height ||
         latent->width * stride != (size_t)latent->info.width ||
         (latent->frames - 1) * wan_vae_time_stride(&m->vae) + 1 != (size_t)latent->info.frame_count)
-        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: a latent of %zux%zux%zux%zu is not a clip of %dx%d, %d frames",
-                               path, latent->z, latent->frames, latent->height, latent->width, latent->info.width,
-                               latent->info.height, latent->info.frame_count);
+        return conch_error_set(err, CONCH_ERR_FORMAT,
+                               "%s: a latent of %zux%zux%zux%zu is not a clip of %dx%d, %d frames", path, latent->z,
+                               latent->frames, latent->height, latent->width, latent->info.width, latent->info.height,
+                               latent->info.frame_count);
     return 0;
+}
+
+/* The clip itself may have been planned on a machine with more. */
+static int decode_memory_check(conch_engine *engine, const struct pipeline_decode *job, conch_error *err)
+{
+    uint64_t limit = engine->memory_bytes, resident = memory_resident_bytes();
+    if (!limit)
+        limit = memory_available_bytes() + resident;
+    uint64_t needed = resident + pipeline_decode_bytes(job->manifest, job->precision, job->height, job->width);
+    if (needed <= limit)
+        return 0;
+    return conch_error_set(err, CONCH_ERR_NOMEM, "decoding needs %.0f MB of memory and %.0f MB may be used",
+                           (double)needed / 1e6, (double)limit / 1e6);
 }
 
 int conch_decode(conch_engine *engine, const conch_model *model, const char *latent_path, conch_precision precision,
@@ -95,6 +128,9 @@ int conch_decode(conch_engine *engine, const conch_model *model, const char *lat
     const struct manifest *m = &model->manifest;
     struct latent latent;
     struct work work;
+    assert(sink && sink->frame);
+    if (m->info.missing)
+        return conch_error_set(err, CONCH_ERR_NOTFOUND, "%s: the file %s is missing", m->info.name, m->info.missing);
     int rc = latent_read(latent_path, &latent, err);
     if (rc < 0)
         return rc;
@@ -110,7 +146,9 @@ int conch_decode(conch_engine *engine, const conch_model *model, const char *lat
                                       .height = latent.height,
                                       .width = latent.width};
         work_start(&work, engine, sink, gflop);
-        rc = pipeline_decode(&job, &work, err);
+        rc = decode_memory_check(engine, &job, err);
+        if (rc == 0)
+            rc = pipeline_decode(&job, &work, err);
         atomic_store(&engine->cancel, 0);
     }
     latent_finish(&latent);

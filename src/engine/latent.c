@@ -21,10 +21,9 @@ int latent_write(const char *path, const struct latent *latent, conch_error *err
     snprintf(numbers[2], sizeof numbers[2], "%d", latent->info.frame_count);
     snprintf(numbers[3], sizeof numbers[3], "%d", latent->info.fps);
     snprintf(numbers[4], sizeof numbers[4], "%" PRIu64, latent->info.seed);
-    json_t *metadata =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "format", format_name, "model", latent->info.model,
-                  "prompt", latent->info.prompt, "width", numbers[0], "height", numbers[1], "frames", numbers[2], "fps",
-                  numbers[3], "seed", numbers[4]);
+    json_t *metadata = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "format", format_name, "model",
+                                 latent->info.model, "prompt", latent->info.prompt, "width", numbers[0], "height",
+                                 numbers[1], "frames", numbers[2], "fps", numbers[3], "seed", numbers[4]);
     if (!metadata)
         return conch_error_set(err, CONCH_ERR_NOMEM, "no memory to save the latent");
     const struct st_write_tensor tensor = {.name = "latent",
@@ -36,16 +35,17 @@ int latent_write(const char *path, const struct latent *latent, conch_error *err
     return rc;
 }
 
-static int number_read(const struct st_file *file, const char *path, const char *key, uint64_t max, uint64_t *ret,
-                       conch_error *err)
+static int number_read(const struct st_file *file, const char *path, const char *key, uint64_t min, uint64_t max,
+                       uint64_t *ret, conch_error *err)
 {
     const char *text = st_metadata(file, key);
     char *end = NULL;
     errno = 0;
     unsigned long long value = text ? strtoull(text, &end, 10) : 0;
-    if (!text || !*text || *end || errno || text[0] == '-' || value > max)
-        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %s is '%s', wanted a whole number up to %" PRIu64, path, key,
-                               text ? text : "missing", max);
+    if (!text || !*text || *end || errno || text[0] < '0' || text[0] > '9' || value < min || value > max)
+        return conch_error_set(err, CONCH_ERR_FORMAT,
+                               "%s: %s is '%s', wanted a whole number from %" PRIu64 " to %" PRIu64, path, key,
+                               text ? text : "missing", min, max);
     *ret = value;
     return 0;
 }
@@ -60,9 +60,9 @@ static int info_read(const struct st_file *file, const char *path, conch_latent_
     static const char *const keys[4] = {"width", "height", "frames", "fps"};
     int rc = 0;
     for (int i = 0; rc == 0 && i < 4; i++)
-        rc = number_read(file, path, keys[i], PIXEL_SIDE_MAX, &numbers[i], err);
+        rc = number_read(file, path, keys[i], 1, PIXEL_SIDE_MAX, &numbers[i], err);
     if (rc == 0)
-        rc = number_read(file, path, "seed", UINT64_MAX, &info->seed, err);
+        rc = number_read(file, path, "seed", 0, UINT64_MAX, &info->seed, err);
     if (rc < 0)
         return rc;
     info->width = (int)numbers[0];

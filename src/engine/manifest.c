@@ -11,6 +11,12 @@
 
 enum { FORMAT_VERSION = 1, DIM_MAX = 1 << 16, LAYERS_MAX = 1024, SIDE_MAX = 8192, FRAMES_MAX = 4001 };
 
+/* Distances of 128 tokens and more share the last bucket, so the logarithmic ones must begin before that. */
+enum { BUCKETS_MAX = 256 };
+
+/* Smallest eps: of less, f32 sums of squares see nothing. */
+#define EPS_MIN 1e-12
+
 /* One size field of an object: key, limits, where it goes. */
 struct size_field {
     const char *key;
@@ -62,6 +68,8 @@ static int file_note(struct manifest *m, const char *name, char **ret, conch_err
         m->info.weights_bytes += (uint64_t)info.st_size;
     } else if (!m->missing) {
         m->missing = strdup(*ret);
+        if (!m->missing)
+            return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a path");
         m->info.missing = m->missing;
     }
     return 0;
@@ -95,16 +103,23 @@ static int text_read(struct manifest *m, const json_t *components, const char *d
         rc = kind_check(text, kinds, 1, &kind, &place, err);
     struct umt5_config *c = &m->text;
     const struct size_field fields[] = {
-        {"vocab", 1, 1 << 22, &c->vocab},     {"dim", 1, DIM_MAX, &c->dim},
-        {"dim_attn", 1, DIM_MAX, &c->dim_attn}, {"dim_ffn", 1, DIM_MAX, &c->dim_ffn},
-        {"heads", 1, 512, &c->heads},         {"layers", 1, LAYERS_MAX, &c->layers},
-        {"buckets", 4, 1024, &c->buckets},    {"text_len", 1, UMT5_TOKENS_MAX, &m->text_len},
+        {"vocab", 1, 1 << 22, &c->vocab},
+        {"dim", 1, DIM_MAX, &c->dim},
+        {"dim_attn", 1, DIM_MAX, &c->dim_attn},
+        {"dim_ffn", 1, DIM_MAX, &c->dim_ffn},
+        {"heads", 1, 512, &c->heads},
+        {"layers", 1, LAYERS_MAX, &c->layers},
+        {"buckets", 4, BUCKETS_MAX, &c->buckets},
+        {"text_len", 2, UMT5_TOKENS_MAX, &m->text_len},
     };
     if (rc == 0)
         rc = sizes_read(text, fields, ARRAY_LEN(fields), &place, err);
     if (rc == 0 && (c->dim_attn % c->heads != 0 || c->dim_attn / c->heads > KERN_D_MAX))
-        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %sdim_attn %zu does not split into %zu heads", document,
-                               place.prefix, c->dim_attn, c->heads);
+        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %sdim_attn %zu does not split into %zu heads of at most %d",
+                               document, place.prefix, c->dim_attn, c->heads, KERN_D_MAX);
+    if (rc == 0 && c->buckets % 2)
+        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %sbuckets is %zu, wanted an even number", document,
+                               place.prefix, c->buckets);
     if (rc == 0)
         rc = files_read(m, text, &m->text_files, &place, err);
     if (rc == 0)
@@ -118,6 +133,27 @@ static int text_read(struct manifest *m, const json_t *components, const char *d
             rc = file_note(m, name, &m->tokenizer_path, err);
     }
     return rc;
+}
+
+static int dit_check(const struct wan_dit_config *c, const json_t *object, const struct json_place *place,
+                     conch_error *err)
+{
+    if (c->dim % c->heads != 0 || c->dim / c->heads % 2 != 0 || c->dim / c->heads > KERN_D_MAX)
+        return conch_error_set(err, CONCH_ERR_FORMAT,
+                               "%s: %sdim %zu does not split into %zu heads of an even size up to %d", place->document,
+                               place->prefix, c->dim, c->heads, KERN_D_MAX);
+    if (c->freq_dim % 2)
+        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %sfreq_dim is %zu, wanted an even number", place->document,
+                               place->prefix, c->freq_dim);
+    const json_t *patch = json_object_get(object, "patch");
+    static const json_int_t wanted[] = {1, 2, 2};
+    bool same = !patch || json_array_size(patch) == ARRAY_LEN(wanted);
+    for (size_t i = 0; patch && same && i < ARRAY_LEN(wanted); i++)
+        same = json_integer_value(json_array_get(patch, i)) == wanted[i];
+    if (!same)
+        return conch_error_set(err, CONCH_ERR_UNSUPPORTED, "%s: %spatch is not [1, 2, 2], the one this build has",
+                               place->document, place->prefix);
+    return 0;
 }
 
 static int dit_read(struct manifest *m, const json_t *components, const char *document, conch_error *err)
@@ -145,13 +181,15 @@ static int dit_read(struct manifest *m, const json_t *components, const char *do
         {"in_channels", 1, 512, &c->in_channels},
         {"out_channels", 1, 512, &c->out_channels},
         {"text_dim", 1, DIM_MAX, &c->text_dim},
-        {"text_len", 1, UMT5_TOKENS_MAX, &c->text_len},
+        {"text_len", 2, UMT5_TOKENS_MAX, &c->text_len},
         {"freq_dim", 2, 4096, &c->freq_dim},
     };
     if (rc == 0)
         rc = sizes_read(object, fields, ARRAY_LEN(fields), &place, err);
     if (rc == 0)
-        rc = json_field_number(object, "eps", 0, 1, &eps, &place, err);
+        rc = json_field_number(object, "eps", EPS_MIN, 1, &eps, &place, err);
+    if (rc == 0)
+        rc = dit_check(c, object, &place, err);
     if (rc == 0)
         rc = files_read(m, object, &m->dit_files, &place, err);
     c->eps = (float)eps;
@@ -166,11 +204,46 @@ static int numbers_read(const json_t *object, const char *key, float *ret, size_
     for (size_t i = 0; rc == 0 && i < count; i++) {
         const json_t *value = json_array_get(list, i);
         if (!json_is_number(value) || !(json_number_value(value) >= min && json_number_value(value) <= 1e6))
-            return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %s%s[%zu] is not a number of at least %g",
+            return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %s%s[%zu] is not a number from %g to 1e6",
                                    place->document, place->prefix, key, i, min);
         ret[i] = (float)json_number_value(value);
     }
     return rc;
+}
+
+static int width_bad(const struct json_place *place, const char *what, size_t in, size_t out, conch_error *err)
+{
+    return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %sdim_mult: %s from %zu to %zu channels is not possible",
+                           place->document, place->prefix, what, in, out);
+}
+
+/* The channels of neighbouring levels: the shortcuts of VAE 2.2 repeat or average whole groups of them, the doublings
+ * of VAE 2.1 halve them. */
+static int vae_check(const struct wan_vae_config *c, const struct json_place *place, conch_error *err)
+{
+    const size_t *mult = c->dim_mult, last = WAN_VAE_LEVELS - 1;
+    size_t widest = size_max(c->dim, c->dec_dim) * mult[last];
+    if (widest > KERN_D_MAX)
+        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %sdim_mult[%zu] makes the VAE %zu wide, allowed are %d",
+                               place->document, place->prefix, last, widest, KERN_D_MAX);
+    if (c->kind == WAN_VAE_21 && c->dec_dim != c->dim)
+        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %sdec_dim is %zu, but wan-vae21 has one dim (%zu)",
+                               place->document, place->prefix, c->dec_dim, c->dim);
+    for (size_t i = 0; i < last; i++) { /* decoder, widest first */
+        size_t in = c->dec_dim * mult[i ? last + 1 - i : last], out = c->dec_dim * mult[last - i];
+        size_t copies = c->temporal_down[last - 1 - i] ? 8 : 4;
+        if (c->kind == WAN_VAE_21 && out % 2)
+            return width_bad(place, "halving", out, out / 2, err);
+        if (c->kind == WAN_VAE_22 && out * copies % in)
+            return width_bad(place, "the decoder's shortcut", in, out, err);
+    }
+    for (size_t i = 0; c->kind == WAN_VAE_22 && i <= last; i++) {
+        size_t in = c->dim * (i ? mult[i - 1] : 1), out = c->dim * mult[i];
+        size_t cells = i == last ? 1 : c->temporal_down[i] ? 8 : 4;
+        if (in * cells % out)
+            return width_bad(place, "the encoder's shortcut", in, out, err);
+    }
+    return 0;
 }
 
 static int vae_read(struct manifest *m, const json_t *components, const char *document, conch_error *err)
@@ -201,9 +274,16 @@ static int vae_read(struct manifest *m, const json_t *components, const char *do
         c->dim_mult[i] = (size_t)mult;
     }
     if (rc == 0)
-        rc = json_field_array(object, "temporal_downsample", WAN_VAE_LEVELS - 1, WAN_VAE_LEVELS - 1, &list, &place, err);
-    for (size_t i = 0; rc == 0 && i < WAN_VAE_LEVELS - 1; i++)
+        rc = json_field_array(object, "temporal_downsample", WAN_VAE_LEVELS - 1, WAN_VAE_LEVELS - 1, &list, &place,
+                              err);
+    for (size_t i = 0; rc == 0 && i < WAN_VAE_LEVELS - 1; i++) {
+        if (!json_is_boolean(json_array_get(list, i)))
+            return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %stemporal_downsample[%zu] is not true or false",
+                                   document, place.prefix, i);
         c->temporal_down[i] = json_is_true(json_array_get(list, i));
+    }
+    if (rc == 0)
+        rc = vae_check(c, &place, err);
     if (rc == 0)
         rc = numbers_read(object, "latent_mean", c->latent_mean, c->z, -1e6, &place, err);
     if (rc == 0)
@@ -222,8 +302,8 @@ static int sampling_read(struct manifest *m, const json_t *root, const char *doc
     if (rc == 0)
         rc = json_field_text(object, "sampler", &m->info.sampler, &place, err);
     if (rc == 0 && sampler_from_name(m->info.sampler) < 0)
-        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: sampling.sampler '%s' is not one of " SAMPLER_NAMES, document,
-                               m->info.sampler);
+        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: sampling.sampler '%s' is not one of " SAMPLER_NAMES,
+                               document, m->info.sampler);
     if (rc == 0)
         rc = json_field_size(object, "steps", 1, SAMPLER_STEPS_MAX, &steps, &place, err);
     if (rc == 0)
@@ -258,14 +338,14 @@ static int size_list_read(struct manifest *m, const json_t *capabilities, const 
     int rc = json_field_array(capabilities, "sizes", 1, CONCH_SIZES_MAX, &list, place, err);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
         const json_t *pair = json_array_get(list, i);
-        int width = (int)json_integer_value(json_array_get(pair, 0));
-        int height = (int)json_integer_value(json_array_get(pair, 1));
+        json_int_t width = json_integer_value(json_array_get(pair, 0));
+        json_int_t height = json_integer_value(json_array_get(pair, 1));
         if (json_array_size(pair) != 2 || width < step || height < step || width > SIDE_MAX || height > SIDE_MAX ||
             width % step || height % step)
             return conch_error_set(err, CONCH_ERR_FORMAT,
                                    "%s: %ssizes[%zu] is not [width, height], both multiples of %d up to %d",
                                    place->document, place->prefix, i, step, SIDE_MAX);
-        m->info.sizes[m->info.size_count++] = (conch_size){width, height};
+        m->info.sizes[m->info.size_count++] = (conch_size){(int)width, (int)height};
     }
     return rc;
 }
@@ -275,12 +355,14 @@ static int frame_list_read(struct manifest *m, const json_t *capabilities, const
 {
     json_t *list;
     size_t step = wan_vae_time_stride(&m->vae), chosen = 0;
+    /* one position is left for a last frame that is appended */
+    json_int_t most = (json_int_t)size_min(FRAMES_MAX, (WAN_DIT_POSITIONS - 2) * step + 1);
     int rc = json_field_array(capabilities, "frames", 1, CONCH_DURATIONS_MAX, &list, place, err);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
         json_int_t count = json_integer_value(json_array_get(list, i));
-        if (count < 1 || count > FRAMES_MAX || (size_t)(count - 1) % step)
+        if (count < 1 || count > most || (size_t)(count - 1) % step)
             return conch_error_set(err, CONCH_ERR_FORMAT, "%s: %sframes[%zu] is not %zu n + 1, at most %d",
-                                   place->document, place->prefix, i, step, FRAMES_MAX);
+                                   place->document, place->prefix, i, step, (int)most);
         m->info.frame_counts[m->info.frame_count_count++] = (int)count;
         chosen = size_max(chosen, (size_t)count);
     }
@@ -340,8 +422,9 @@ static int parts_check(const struct manifest *m, const char *document, conch_err
                                "%s: the transformer has %zu channels in and %zu out, the VAE %zu", document,
                                m->dit.in_channels, m->dit.out_channels, m->vae.z);
     if (m->dit.text_dim != m->text.dim)
-        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: the transformer takes text of width %zu, the encoder gives %zu",
-                               document, m->dit.text_dim, m->text.dim);
+        return conch_error_set(err, CONCH_ERR_FORMAT,
+                               "%s: the transformer takes text of width %zu, the encoder gives %zu", document,
+                               m->dit.text_dim, m->text.dim);
     if (m->dit.text_len != m->text_len)
         return conch_error_set(err, CONCH_ERR_FORMAT, "%s: text_len is %zu for the transformer and %zu for the encoder",
                                document, m->dit.text_len, m->text_len);
@@ -359,10 +442,8 @@ static int document_read(struct manifest *m, const char *document, conch_error *
     const struct {
         const char *key;
         const char **ret;
-    } texts[] = {{"name", &m->info.name},
-                 {"title", &m->info.title},
-                 {"family", &m->info.family},
-                 {"license", &m->info.license}};
+    } texts[] = {
+        {"name", &m->info.name}, {"title", &m->info.title}, {"family", &m->info.family}, {"license", &m->info.license}};
     for (size_t i = 0; rc == 0 && i < ARRAY_LEN(texts); i++)
         rc = json_field_text(m->root, texts[i].key, texts[i].ret, &top, err);
     if (rc == 0 && strcmp(m->info.family, "wan") != 0)

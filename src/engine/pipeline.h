@@ -5,6 +5,11 @@
 #include "engine/plan.h"
 #include "engine/work.h"
 
+/* Damaged weights must not become a clip that looks like an answer: CONCH_ERR_FORMAT, naming the component's files,
+ * unless all values are finite. pipeline_damaged sets that error. */
+int pipeline_damaged(const struct component_files *files, conch_error *err);
+int pipeline_check_finite(const float *values, size_t count, const struct component_files *files, conch_error *err);
+
 /* features[i]: [tokens[i].count][text dim], malloc'ed, from the cache or the encoder. */
 int pipeline_text(const struct resolved *resolved, struct work *work, float *features[TEXT_COUNT], conch_error *err);
 
@@ -26,6 +31,8 @@ struct pipeline_decode {
     const float *x;
     size_t frames, latent_frames, height, width;
 };
+/* What it holds: the decoder and one picture. */
+uint64_t pipeline_decode_bytes(const struct manifest *manifest, enum precision precision, size_t height, size_t width);
 int pipeline_decode(const struct pipeline_decode *job, struct work *work, conch_error *err);
 
 /* One picture of a single latent frame, as if it were a clip's first: for previews. */

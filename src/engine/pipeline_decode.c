@@ -1,15 +1,19 @@
 #include <malloc.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "engine/pipeline.h"
 
-/* -1..1 to 0..255, cut off like the published programs do (not rounded). */
-static void pixels_to_bytes(uint8_t *rgb, const float *pixels, size_t count)
+/* -1..1 to 0..255, cut off like the published programs do (not rounded). False: a value is not finite. */
+static bool pixels_to_bytes(uint8_t *rgb, const float *pixels, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        if (!isfinite(pixels[i]))
+            return false;
         float v = pixels[i] < -1 ? -1 : pixels[i] > 1 ? 1 : pixels[i];
         rgb[i] = (uint8_t)((v + 1) / 2 * 255);
     }
+    return true;
 }
 
 struct frames_out {
@@ -17,13 +21,23 @@ struct frames_out {
     uint8_t *rgb;
     size_t values;
     int index;
+    bool damaged; /* a pixel was not finite */
 };
 
 static int frame_out(void *context, const float *pixels)
 {
     struct frames_out *out = context;
-    pixels_to_bytes(out->rgb, pixels, out->values);
+    out->damaged = !pixels_to_bytes(out->rgb, pixels, out->values);
+    if (out->damaged)
+        return -1;
     return out->sink->frame(out->sink->context, out->rgb, out->index++);
+}
+
+uint64_t pipeline_decode_bytes(const struct manifest *manifest, enum precision precision, size_t height, size_t width)
+{
+    size_t stride = wan_vae_stride(&manifest->vae);
+    return (uint64_t)wan_vae_decoder_bytes(&manifest->vae, height, width, precision) +
+           height * stride * width * stride * 3;
 }
 
 static int decoder_open(const struct pipeline_decode *job, struct wan_vae_decoder **ret, conch_error *err)
@@ -55,6 +69,8 @@ int pipeline_decode(const struct pipeline_decode *job, struct work *work, conch_
     }
     for (size_t i = 0; rc == 0 && i < job->latent_frames; i++) {
         rc = wan_vae_decode(decoder, job->x + i * plane, job->frames * plane, frame_out, &out, NULL, err);
+        if (out.damaged)
+            rc = pipeline_damaged(&job->manifest->vae_files, err);
         if (rc == 0 && work_step(work, (int)i + 1, (double)(i + 1) / (double)job->latent_frames) != 0)
             rc = conch_error_set(err, CONCH_ERR_CANCELLED, "cancelled");
     }
@@ -111,8 +127,7 @@ void preview_destroy(struct preview *p)
 static int preview_frame(void *context, const float *pixels)
 {
     const struct preview *p = context;
-    pixels_to_bytes(p->rgb, pixels, p->values);
-    return 0;
+    return pixels_to_bytes(p->rgb, pixels, p->values) ? 0 : -1;
 }
 
 int preview_show(struct preview *p, const struct work *work, const float *x, const float *velocity, float sigma,
@@ -127,7 +142,9 @@ int preview_show(struct preview *p, const struct work *work, const float *x, con
         }
     wan_vae_decoder_reset(p->decoder);
     int rc = wan_vae_decode(p->decoder, p->latent, plane, preview_frame, p, NULL, err);
-    if (rc == 0 && work->sink->preview(work->sink->context, p->rgb, step) != 0)
+    if (rc < 0)
+        return pipeline_damaged(&r->manifest->vae_files, err); /* nothing else stops it */
+    if (work->sink->preview(work->sink->context, p->rgb, step) != 0)
         rc = conch_error_set(err, CONCH_ERR_CANCELLED, "cancelled");
     return rc;
 }

@@ -119,6 +119,8 @@ static int step_run(struct denoise *d, const struct pipeline_images *images, con
         for (size_t i = 0; rc == 0 && i < d->count; i++)
             d->velocity[i] = d->other[i] + guidance * (d->velocity[i] - d->other[i]);
     }
+    if (rc == 0)
+        rc = pipeline_check_finite(d->velocity, d->count, &d->r->manifest->dit_files, err);
     if (rc == 0 && d->preview)
         rc = preview_show(d->preview, d->work, d->x, d->velocity, d->schedule.sigmas[d->step], (int)d->step + 1, err);
     if (rc < 0)
@@ -150,6 +152,8 @@ int pipeline_denoise(const struct resolved *r, struct work *work, float *const f
     }
     for (d->step = 0; rc == 0 && d->step < d->schedule.steps; d->step++)
         rc = step_run(d, images, err);
+    if (rc == 0) /* finite velocities may still add up to more than f32 holds */
+        rc = pipeline_check_finite(x, d->count, &r->manifest->dit_files, err);
     denoise_close(d);
     free(d);
     return rc;

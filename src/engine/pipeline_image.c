@@ -34,6 +34,8 @@ static int encode(const struct resolved *r, struct wan_vae_encoder *encoder, con
     }
     free(pixels);
     if (rc == 0)
+        rc = pipeline_check_finite(keep.latent, keep.count, &r->manifest->vae_files, err);
+    if (rc == 0)
         *ret = keep.latent;
     else
         free(keep.latent);

@@ -18,8 +18,10 @@ static int encoding_progress(void *context, size_t layers_done)
 static int encode(const struct resolved *r, struct work *work, size_t i, float *features, conch_error *err)
 {
     const struct manifest *m = r->manifest;
-    struct encoding encoding = {
-        .work = work, .before = (double)i / (double)r->text_count, .share = 1.0 / (double)r->text_count, .layers = m->text.layers};
+    struct encoding encoding = {.work = work,
+                                .before = (double)i / (double)r->text_count,
+                                .share = 1.0 / (double)r->text_count,
+                                .layers = m->text.layers};
     struct weights *weights = NULL;
     int rc = weights_open(&weights, (const char *const *)m->text_files.paths, m->text_files.count, err);
     if (rc < 0)
@@ -51,6 +53,8 @@ int pipeline_text(const struct resolved *r, struct work *work, float *features[T
         if (text_cache_get(r->engine->cache_dir, &r->keys[i], features[i], rows, width))
             continue;
         rc = encode(r, work, i, features[i], err);
+        if (rc == 0)
+            rc = pipeline_check_finite(features[i], rows * width, &r->manifest->text_files, err);
         if (rc == 0)
             text_cache_put(r->engine->cache_dir, &r->keys[i], features[i], rows, width);
     }

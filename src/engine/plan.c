@@ -1,13 +1,13 @@
 #include "engine/plan.h"
 
-#include <math.h>
-#include <stdio.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/memory.h"
+#include "engine/pipeline.h"
 #include "engine/tensor/weights.h"
 
 static const char embedded_tokenizer[] = "spiece_model";
@@ -28,7 +28,7 @@ static int size_resolve(struct resolved *r, conch_error *err)
     for (size_t i = 0; i < info->size_count; i++)
         buf_append_format(&list, NULL, "%s%dx%d", i ? ", " : "", info->sizes[i].width, info->sizes[i].height);
     conch_error_set(err, CONCH_ERR_RANGE, "size %dx%d is not one %s makes (allowed: %s)", r->plan.width, r->plan.height,
-                    info->name, list.data);
+                    info->name, list.data ? list.data : "");
     buf_finish(&list);
     return CONCH_ERR_RANGE;
 }
@@ -44,10 +44,10 @@ static int frames_resolve(struct resolved *r, conch_error *err)
     struct buf list;
     buf_init(&list, 512);
     for (size_t i = 0; i < info->frame_count_count; i++)
-        buf_append_format(&list, NULL, "%s%d (%.2g s)", i ? ", " : "", info->frame_counts[i],
+        buf_append_format(&list, NULL, "%s%d (%.1f s)", i ? ", " : "", info->frame_counts[i],
                           (double)info->frame_counts[i] / info->fps);
     conch_error_set(err, CONCH_ERR_RANGE, "%d frames are not a length %s makes (allowed: %s)", r->plan.frame_count,
-                    info->name, list.data);
+                    info->name, list.data ? list.data : "");
     buf_finish(&list);
     return CONCH_ERR_RANGE;
 }
@@ -78,6 +78,8 @@ static int numbers_resolve(struct resolved *r, conch_error *err)
 
 static int picture_check(const struct resolved *r, const conch_picture *picture, const char *name, conch_error *err)
 {
+    if (picture && !picture->rgb)
+        return conch_error_set(err, CONCH_ERR_RANGE, "%s has no pixels", name);
     if (picture && (picture->width != r->plan.width || picture->height != r->plan.height))
         return conch_error_set(err, CONCH_ERR_RANGE, "%s is %dx%d, the clip %dx%d: fit it first", name, picture->width,
                                picture->height, r->plan.width, r->plan.height);
@@ -149,10 +151,15 @@ static int text_resolve(struct resolved *r, conch_error *err)
             r->plan.prompt_tokens = r->tokens[i].count;
             r->plan.prompt_tokens_cut = cut;
         }
-        text_key_make(&r->keys[i], &(struct text_source){m, r->precision, r->tokens[i].ids, r->tokens[i].count});
-        r->plan.text_cached[i] = text_cache_has(r->engine->cache_dir, &r->keys[i]);
+        text_key_make(&r->keys[i], &(struct text_source){.manifest = m,
+                                                         .kernels = r->engine->compute.kern->name,
+                                                         .precision = r->precision,
+                                                         .ids = r->tokens[i].ids,
+                                                         .count = r->tokens[i].count});
+        r->plan.text_cached[i] = text_cache_has(r->engine->cache_dir, &r->keys[i], r->tokens[i].count, m->text.dim);
     }
     tokenizer_close(tokenizer);
+    malloc_trim(0); /* a vocabulary of 256,000 pieces leaves holes that would count as ours */
     return rc;
 }
 
@@ -169,9 +176,9 @@ struct wan_dit_options resolved_dit_options(const struct resolved *r)
                                     .context_rows_max = rows};
 }
 
-static size_t decoder_bytes(const struct resolved *r)
+static uint64_t decode_bytes(const struct resolved *r)
 {
-    return wan_vae_decoder_bytes(&r->manifest->vae, r->height, r->width, r->precision);
+    return pipeline_decode_bytes(r->manifest, r->precision, r->height, r->width);
 }
 
 static uint64_t denoise_bytes(const struct resolved *r)
@@ -185,7 +192,17 @@ static uint64_t denoise_bytes(const struct resolved *r)
         sampler = sampler_bytes(schedule, count);
     free(schedule);
     return dit.weights + dit.buffers + r->text_count * dit.context + sampler + r->text_count * count * sizeof(float) +
-           (r->request->preview ? decoder_bytes(r) : 0);
+           (r->request->preview ? decode_bytes(r) + r->z * r->height * r->width * sizeof(float) : 0);
+}
+
+/* What lives from one phase to the next: the sample, the clean frames, the embedded texts. */
+static uint64_t carried_bytes(const struct resolved *r)
+{
+    size_t plane = r->z * r->height * r->width, values = plane * r->frames;
+    values += plane * ((r->request->first_frame != NULL) + (r->request->last_frame != NULL));
+    for (size_t i = 0; i < r->text_count; i++)
+        values += r->tokens[i].count * r->manifest->text.dim;
+    return values * sizeof(float);
 }
 
 static void bytes_plan(struct resolved *r)
@@ -197,16 +214,15 @@ static void bytes_plan(struct resolved *r)
             phase[CONCH_PHASE_TEXT] = size_max(phase[CONCH_PHASE_TEXT],
                                                umt5_peak_bytes(&m->text, r->tokens[i].count, r->precision));
     if (r->request->first_frame)
-        phase[CONCH_PHASE_IMAGE] =
-            wan_vae_encoder_bytes(&m->vae, (size_t)r->plan.height, (size_t)r->plan.width, r->precision) +
-            (uint64_t)r->plan.height * (uint64_t)r->plan.width * 3 * sizeof(float);
+        phase[CONCH_PHASE_IMAGE] = wan_vae_encoder_bytes(&m->vae, (size_t)r->plan.height, (size_t)r->plan.width,
+                                                         r->precision) +
+                                   (uint64_t)r->plan.height * (uint64_t)r->plan.width * 3 * sizeof(float);
     phase[CONCH_PHASE_DENOISE] = denoise_bytes(r);
-    phase[CONCH_PHASE_DECODE] = decoder_bytes(r) + (uint64_t)r->plan.height * (uint64_t)r->plan.width * 3;
+    phase[CONCH_PHASE_DECODE] = decode_bytes(r);
     uint64_t largest = 0;
     for (size_t i = 0; i < CONCH_PHASE_COUNT; i++)
         largest = phase[i] > largest ? phase[i] : largest;
-    size_t latent = r->z * r->frames * r->height * r->width * sizeof(float);
-    r->plan.base_bytes = memory_resident_bytes() + 3 * latent;
+    r->plan.base_bytes = memory_resident_bytes() + carried_bytes(r);
     r->plan.peak_bytes = r->plan.base_bytes + largest;
     r->plan.mapped_bytes = m->info.weights_bytes;
 }
@@ -240,7 +256,8 @@ static void work_plan(struct resolved *r)
         rows += (double)r->tokens[i].count;
         if (!r->plan.text_cached[i])
             gflop[CONCH_PHASE_TEXT] += 2e-9 * (double)r->tokens[i].count * (double)t->layers *
-                                       (4.0 * (double)t->dim * (double)t->dim_attn + 3.0 * (double)t->dim * (double)t->dim_ffn);
+                                       (4.0 * (double)t->dim * (double)t->dim_attn +
+                                        3.0 * (double)t->dim * (double)t->dim_ffn);
     }
     double linear = tokens * 2 * (6 * dim * dim + 2 * dim * (double)d->ffn);
     double attention = 4 * tokens * dim * (tokens + rows);
@@ -277,6 +294,9 @@ int resolve(struct resolved *r, conch_engine *engine, const conch_model *model, 
     r->width = (size_t)r->plan.width / stride;
     r->latent_frames = 1 + (size_t)(r->plan.frame_count - 1) / wan_vae_time_stride(&m->vae);
     r->frames = r->latent_frames + (request->last_frame && m->last_frame == LAST_FRAME_APPEND);
+    if (request->last_frame && r->latent_frames < 2)
+        return conch_error_set(err, CONCH_ERR_RANGE, "%d frames are too few for a first and a last frame",
+                               r->plan.frame_count);
     r->plan.latent_frames = (int)r->latent_frames;
     r->plan.latent_height = (int)r->height;
     r->plan.latent_width = (int)r->width;

@@ -20,7 +20,11 @@ void text_key_make(struct text_key *key, const struct text_source *source)
     crypto_generichash_state state;
     unsigned char hash[32];
     uint32_t precision = (uint32_t)source->precision;
+    const struct umt5_config *c = &source->manifest->text;
+    const uint64_t sizes[] = {c->vocab, c->dim, c->dim_attn, c->dim_ffn, c->heads, c->layers, c->buckets};
     crypto_generichash_init(&state, NULL, 0, sizeof hash);
+    crypto_generichash_update(&state, (const unsigned char *)source->kernels, strlen(source->kernels) + 1);
+    crypto_generichash_update(&state, (const unsigned char *)sizes, sizeof sizes);
     for (size_t i = 0; i < source->manifest->text_files.count; i++) {
         const char *path = source->manifest->text_files.paths[i];
         struct stat info = {0};
@@ -44,30 +48,42 @@ static char *entry_path(const char *folder, const struct text_key *key)
     return path;
 }
 
-bool text_cache_has(const char *folder, const struct text_key *key)
+/* The entry's values, checked; NULL when there is none to use. */
+static const void *entry_open(const char *folder, const struct text_key *key, size_t rows, size_t width,
+                              struct st_file **ret)
 {
     char *path = entry_path(folder, key);
-    bool there = path && file_exists(path);
+    bool good = path && st_open(ret, path, NULL) == 0;
     free(path);
-    return there;
+    const struct st_tensor *tensor = good ? st_find(*ret, "features") : NULL;
+    if (!tensor || tensor->dtype != DTYPE_F32 || tensor->ndim != 2 || (size_t)tensor->shape[0] != rows ||
+        (size_t)tensor->shape[1] != width)
+        return NULL;
+    for (size_t i = 0; i < rows * width; i++) {
+        float value;
+        memcpy(&value, (const char *)tensor->data + i * sizeof value, sizeof value);
+        if (!isfinite(value))
+            return NULL;
+    }
+    return tensor->data;
+}
+
+bool text_cache_has(const char *folder, const struct text_key *key, size_t rows, size_t width)
+{
+    struct st_file *file = NULL;
+    bool good = entry_open(folder, key, rows, width, &file) != NULL;
+    st_close(file);
+    return good;
 }
 
 bool text_cache_get(const char *folder, const struct text_key *key, float *features, size_t rows, size_t width)
 {
-    char *path = entry_path(folder, key);
     struct st_file *file = NULL;
-    bool good = path && st_open(&file, path, NULL) == 0;
-    const struct st_tensor *tensor = good ? st_find(file, "features") : NULL;
-    good = tensor && tensor->dtype == DTYPE_F32 && tensor->ndim == 2 && (size_t)tensor->shape[0] == rows &&
-           (size_t)tensor->shape[1] == width;
-    if (good) {
-        memcpy(features, tensor->data, tensor->bytes);
-        for (size_t i = 0; good && i < rows * width; i++)
-            good = isfinite(features[i]);
-    }
+    const void *values = entry_open(folder, key, rows, width, &file);
+    if (values)
+        memcpy(features, values, rows * width * sizeof(float));
     st_close(file);
-    free(path);
-    return good;
+    return values != NULL;
 }
 
 struct entry {
