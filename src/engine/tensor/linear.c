@@ -48,6 +48,7 @@ static void pack_panel(void *context, size_t worker, size_t panel)
     }
     if (rc < 0)
         atomic_store(&pack->rc, rc);
+    weight_drop_range(pack->ref, first * k, count * k); /* what is packed need not be resident twice */
     free(rows);
 }
 

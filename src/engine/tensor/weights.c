@@ -454,6 +454,15 @@ void weight_drop(const struct weight_ref *ref)
         file_map_drop(ref->part[i].map, ref->part[i].tensor->data, ref->part[i].tensor->bytes);
 }
 
+void weight_drop_range(const struct weight_ref *ref, size_t first, size_t count)
+{
+    const struct weight_part *part = &ref->part[0];
+    if (ref->part_count != 1 || ref->transposed || first > part->elements || count > part->elements - first)
+        return;
+    size_t element = dtype_size(ref->dtype);
+    file_map_drop(part->map, (const char *)part->tensor->data + first * element, count * element);
+}
+
 int weights_check_finite(const struct weight_ref *ref, conch_error *err)
 {
     float chunk[1024];

@@ -87,6 +87,10 @@ const void *weight_data(const struct weight_ref *ref, enum dtype dtype);
 /* Gives the pages of the weight back to the system; reading it again reads the file again. */
 void weight_drop(const struct weight_ref *ref);
 
+/* The same for count elements from the first'th on, as far as they fill pages: a large weight that is read from one end
+ * to the other need not be resident as a whole. May do nothing. */
+void weight_drop_range(const struct weight_ref *ref, size_t first, size_t count);
+
 /* Reads the whole weight and refuses the first value that is NaN or infinite: CONCH_ERR_FORMAT, naming its place. */
 int weights_check_finite(const struct weight_ref *ref, conch_error *err);
 
