@@ -1,7 +1,7 @@
 """A small network that sees what is in a frame: colour and kind of object at every pixel, sky and floor.
 
-It is trained on simulator frames alone (detector.py --out detector.safetensors, about eight minutes of one core), some of them
-blurred as a generator might blur them.  evaluate.py runs it on simulator clips too, as a control.
+It is trained on simulator frames alone (detector.py --out detector.safetensors, about eight minutes of one core), some
+of them blurred as a generator might blur them.  evaluate.py runs it on simulator clips too, as a control.
 """
 import argparse
 import random

@@ -156,13 +156,14 @@ def report(name, clips, prompts, detector):
             accelerations.append(fall_acceleration(seen))
         edges.append(sharpness(clip, detector.look(clip)[1]))
         if not all(right[key][-1] for key in ("color", "kind", "motion", "sky", "floor")):
-            wrong.append(f"{wanted['text']}  [saw {seen['color']} {seen['kind']}, {motion} {direction or ''}, {seen['sky']}, "
-                         f"{seen['floor']}]")
+            wrong.append(f"{wanted['text']}  [saw {seen['color']} {seen['kind']}, {motion} {direction or ''}, "
+                         f"{seen['sky']}, {seen['floor']}]")
     measured = [a for a in accelerations if a is not None]
     result = {key: float(np.mean(values)) for key, values in right.items()}
     result["background"] = float(np.mean(np.array(right["sky"]) & np.array(right["floor"])))
     result["acceleration median"] = float(np.median(measured)) if measured else None
-    result["acceleration within 15%"] = float(np.mean([abs(a / world.GRAVITY - 1) < .15 for a in measured])) if measured else 0
+    close = [abs(a / world.GRAVITY - 1) < .15 for a in measured]
+    result["acceleration within 15%"] = float(np.mean(close)) if close else 0
     result["falls measured"] = f"{len(measured)}/{len(accelerations)}"
     result["sharpness"] = float(np.nanmean(edges))
     print(f"{name}: " + ", ".join(f"{key} {value if isinstance(value, str) or value is None else round(value, 3)}"
@@ -188,17 +189,19 @@ def measure_pictures(generator, prompts, frames):
     texts = [prompt["text"] for prompt in prompts]
     from_first = generator.generate(texts, frames, first=first)
     from_both = generator.generate(texts, frames, first=first, last=last)
+    again = [reconstruct(generator.autoencoder, clip[:17]) for clip in truth]
     result = {
         "first frame": float(np.mean([decibel(a[0], b[0]) for a, b in zip(from_first, truth)])),
         "last frame": float(np.mean([decibel(a[-1], b[-1]) for a, b in zip(from_both, truth)])),
-        "reconstruction": float(np.mean([decibel(reconstruct(generator.autoencoder, clip[:17]), clip[:17]) for clip in truth])),
+        "reconstruction": float(np.mean([decibel(a, b[:17]) for a, b in zip(again, truth)])),
     }
     print("pictures: " + ", ".join(f"{key} {value:.2f} dB" for key, value in result.items()))
     return result, [clip for three in zip(truth, from_first, from_both) for clip in three]
 
 
 def read_frames(folder):
-    return np.stack([np.asarray(Image.open(path).convert("RGB")) for path in sorted(glob.glob(os.path.join(folder, "*.png")))])
+    paths = sorted(glob.glob(os.path.join(folder, "*.png")))
+    return np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
 
 
 def main():
@@ -233,8 +236,8 @@ def main():
         clips = generator.generate([prompt["text"] for prompt in prompts], args.length, **chosen)
         results["generated"] = report("generated", clips, prompts, detector)
         if args.pictures:
-            results["pictures"], rows = measure_pictures(generator, prompts[::len(prompts) // args.pictures][:args.pictures],
-                                                         args.length)
+            some = prompts[::len(prompts) // args.pictures][:args.pictures]
+            results["pictures"], rows = measure_pictures(generator, some, args.length)
             if args.sheet:
                 write_sheet(args.sheet.replace(".png", "_pictures.png"), rows[:15])
     if args.sheet and clips:

@@ -4,7 +4,7 @@ Encoding a clip costs about as much as two training samples, so every clip is us
 new caption, while fresh clips keep coming in.  A clip of 49 frames also serves as one of 17 or 33: the encoder is
 causal, so the latents of a shorter clip are a prefix.
 """
-import random
+import os
 
 import numpy as np
 import torch
@@ -36,6 +36,18 @@ class Reservoir:
         self.scenes = [None] * capacity
         self.length = torch.zeros(capacity, dtype=torch.long)        # latent frames that are filled in
         self.count = 0                                               # clips ever added
+
+    def save(self, path):
+        n = min(self.count, len(self.scenes))
+        arrays = (self.latents, self.last, self.state, self.last_state, self.length)
+        torch.save(([array[:n].clone() for array in arrays], self.scenes[:n], self.count), path + ".new")
+        os.replace(path + ".new", path)
+
+    def load(self, path):
+        arrays, scenes, self.count = torch.load(path)
+        for mine, saved in zip((self.latents, self.last, self.state, self.last_state, self.length), arrays):
+            mine[:len(saved)] = saved
+        self.scenes[:len(scenes)] = scenes
 
     @torch.no_grad()
     def _encode(self, frames):

@@ -3,7 +3,6 @@ no scaling of scores, gated GELU."""
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 CONFIG = {"dim": 128, "dim_attn": 128, "dim_ffn": 256, "heads": 4, "layers": 2, "buckets": 32}

@@ -21,7 +21,6 @@ import captions
 import check_vae
 import dit
 import text
-import vae
 import world
 from files import load_weights
 from muon import Average, Muon
@@ -29,11 +28,11 @@ from parallel import Workers
 from reservoir import CELLS, LENGTHS, Reservoir, render_job
 from tokenizer import SPACE, Tokenizer
 
-TOKENS_PER_BATCH = 4800                         # per worker: 24 clips of 17 frames or 9 of 49
-SHARES = {"short": {5: 1.}, "mixed": {5: .30, 9: .15, 13: .55}}     # of the batches, by latent frames
+TOKENS_PER_BATCH = 2400                         # per worker: 12 clips of 17 frames or 4 of 49
+SHARES = {"short": {5: 1.}, "mixed": {5: .45, 9: .35, 13: .20}}     # of the batches, by latent frames
 GIVEN_FIRST, GIVEN_BOTH = .28, .12              # samples with the first picture, batches with the first and last one
 AUXILIARY = .5                                  # weight of the state loss
-DECAY_FROM, LAST_LR = .72, .04                  # constant learning rate, then a straight line down
+DECAY_FROM, LAST_LR = .64, .04                  # constant learning rate, then a straight line down
 
 
 def parse_arguments():
@@ -166,7 +165,7 @@ class Trainer:
     def add_clip(self, progress):
         """Clips are only as long as they need to be in the first phase."""
         shares = self.lengths(progress + .02)   # a few long clips must be there when the second phase begins
-        length = 13 if 13 in shares else 5
+        length = 13 if 13 in shares and (self.pool or self.reservoir.count % 2) else 5
         self.reservoir.add(length, next(self.rendered) if self.pool else None)
 
     def _start_rendering(self):
@@ -185,17 +184,22 @@ class Trainer:
                                    self.device)
         self._start_rendering()
         self.start = begin = time.time()
-        for _ in range(args.clips):
+        self.clips_file = f"{args.out}.clips{self.workers.rank}"
+        if os.path.exists(self.clips_file):
+            self.reservoir.load(self.clips_file)
+        has_long = bool((self.reservoir.length == 13).any())
+        for _ in range(args.clips if not has_long else 0):
             self.add_clip(self.spent / (60 * args.minutes))
         if self.mean is None:
-            filled = [self.reservoir.latents[i, :self.reservoir.length[i]].float() for i in range(args.clips)]
+            filled = [self.reservoir.latents[i, :self.reservoir.length[i]].float() for i in range(self.reservoir.count)]
             values = torch.cat(filled).transpose(0, 1).flatten(1)
             statistics = self.workers.mean(torch.stack([values.mean(1), (values ** 2).mean(1)]))
             self.mean, self.std = statistics[0], (statistics[1] - statistics[0] ** 2).sqrt()
         if self.workers.rank == 0:
-            print(f"{args.clips} clips per worker in {time.time() - begin:.0f} s, "
+            print(f"{self.reservoir.count} clips per worker in {time.time() - begin:.0f} s, "
                   f"{sum(map(torch.numel, self.parameters)) / 1e6:.1f} M parameters", flush=True)
         self._loop()
+        self.reservoir.save(self.clips_file)
         if self.workers.rank == 0:
             self.save()
         self.workers.finish()
@@ -237,21 +241,23 @@ class Trainer:
             self.step += 1
             if math.isfinite(norm):
                 self.optimizer.step()
+            now = time.time()
+            if now - last_save > 150:
+                if self.workers.rank == 0:
+                    self.save()
+                self.reservoir.save(self.clips_file)
+                last_save = now
             if self.workers.rank:
                 continue
             self.average.update(self.step)
             losses.setdefault(length, []).append(float(loss))
             losses.setdefault("state", []).append(float(auxiliary))
             samples += n * self.workers.world
-            now = time.time()
             if self.step % 50 == 0:
                 means = " ".join(f"{LENGTHS.get(key, key)}: {sum(v) / len(v):.4f}" for key, v in losses.items())
                 print(f"step {self.step} {100 * progress:.1f}% loss {means} | clips {self.reservoir.count} "
                       f"{samples / (now - last_report):.1f} samples/s", flush=True)
                 losses, samples, last_report = {}, 0, now
-            if now - last_save > 150:
-                self.save()
-                last_save = now
 
 
 if __name__ == "__main__":
