@@ -1,6 +1,7 @@
-/* AMX: tiles of 16 rows and 64 bytes (every CPU that has them has AVX-512 BF16 too); tdpbf16ps does 16 x 16 x 32 products. A tile pair of rows times a tile pair of
- * columns (4 accumulators, 2 + 2 operands) uses all eight tile registers. B panels are already in tile form: 16 rows of
- * 64 bytes, one after another. A is loaded from where it lies. */
+/* AMX: tiles of 16 rows and 64 bytes (every CPU that has them has AVX-512 BF16 too); tdpbf16ps does 16 x 16 x 32
+ * products. A tile pair of rows times a tile pair of columns (4 accumulators, 2 + 2 operands) uses all eight tile
+ * registers. B panels are already in tile form: 16 rows of 64 bytes, one after another. A is loaded from where it lies.
+ */
 #define MM_ROWS   6
 #define MM_LANES  16
 #define MM_PANELS 4
@@ -13,7 +14,7 @@
 enum {
     TILE_ROWS = 16,
     TILE_K = 32,   /* bf16 values a tile row holds */
-    AMX_K = 512,   /* K a block of B: 2 panels x 512 x 16 x 2 bytes = 32 KB, in the first-level cache */
+    AMX_K = 256,   /* K a block, about: 32 rows of A are then 16 KB of the first-level cache, two panels of B as much */
     AMX_BATCH = 64 /* batches of one block at most */
 };
 
@@ -44,7 +45,7 @@ struct amx_block {
 };
 
 static inline __attribute__((always_inline)) void amx_tile(const struct amx_block *block, size_t row, size_t panel,
-                                                            const bool two_rows, const bool two_columns)
+                                                           const bool two_rows, const bool two_columns)
 {
     const struct kern_mm *mm = block->mm;
     float *c0 = mm->c + row * mm->ldc + panel * KERN_PANEL, *c1 = c0 + TILE_ROWS * mm->ldc;
@@ -92,12 +93,12 @@ static inline __attribute__((always_inline)) void amx_tile(const struct amx_bloc
         _tile_stored(3, c1 + KERN_PANEL, ldc);
 }
 
-/* All columns of one group of rows (16 or 32 of them, or the rest) for one block of the sum. */
-static void amx_rows(const struct amx_block *block, size_t row, size_t row_end, size_t panel, size_t panel_end)
+/* All columns against one pair of row tiles (or one, or less) for one block of the sum: the rows of A stay in the
+ * first-level cache, and B, which lies in one piece a panel, streams past them. */
+static void amx_rows(const struct amx_block *block, size_t row, bool two_rows, size_t panel_count)
 {
-    bool two_columns = panel + 1 < panel_end;
-    for (; row < row_end; row += 2 * TILE_ROWS) {
-        bool two_rows = row_end - row > TILE_ROWS;
+    for (size_t panel = 0; panel < panel_count; panel += 2) {
+        bool two_columns = panel + 1 < panel_count;
         if (two_rows && two_columns)
             amx_tile(block, row, panel, true, true);
         else if (two_rows)
@@ -110,22 +111,24 @@ static void amx_rows(const struct amx_block *block, size_t row, size_t row_end, 
 }
 
 /* Rows of equal tile shape, so that the tiles are configured once. */
-static void amx_uniform(const struct kern_mm *mm, size_t row, size_t row_end)
+static void amx_uniform(const struct kern_mm *mm, size_t row_first, size_t row_end)
 {
     size_t panel_count = (mm->n + KERN_PANEL - 1) / KERN_PANEL, k_stored = kern_k_padded(mm->k);
     size_t batches = k_stored >= AMX_K ? 1 : size_min(AMX_K / k_stored, AMX_BATCH);
+    size_t runs = size_max((k_stored + AMX_K / 2) / AMX_K, 1); /* of nearly equal length: 288 is one, not 256 and 32 */
+    size_t k_run = round_up((k_stored + runs - 1) / runs, TILE_K);
     bool load = mm->accumulate;
     for (size_t batch = 0; batch < mm->batch_count; batch += batches) {
-        for (size_t k = 0; k < k_stored; k += AMX_K) {
+        for (size_t k = 0; k < k_stored; k += k_run) {
             struct amx_block block = {.mm = mm,
                                       .k_stored = k_stored,
                                       .batch_first = batch,
                                       .batch_end = size_min(batch + batches, mm->batch_count),
                                       .k = k,
-                                      .k_end = size_min(k + AMX_K, k_stored),
+                                      .k_end = size_min(k + k_run, k_stored),
                                       .load = load};
-            for (size_t panel = 0; panel < panel_count; panel += 2)
-                amx_rows(&block, row, row_end, panel, panel_count);
+            for (size_t row = row_first; row < row_end; row += 2 * TILE_ROWS)
+                amx_rows(&block, row, row_end - row > TILE_ROWS, panel_count);
             load = true;
         }
     }

@@ -92,8 +92,8 @@ struct block {
 static void block_init(struct block *block, float *scratch, size_t head_size)
 {
     block->scores = scratch;
-    block->probabilities = scratch + ATTN_QUERIES * ATTN_KEYS;
-    block->out = scratch + (size_t)2 * ATTN_QUERIES * ATTN_KEYS;
+    block->probabilities = scratch + ATTN_QUERIES * ATTN_LD;
+    block->out = scratch + (size_t)2 * ATTN_QUERIES * ATTN_LD;
     block->out_ld = round_up(head_size, KERN_PANEL);
     block->row_max = block->out + ATTN_QUERIES * KERN_D_MAX;
     block->row_sum = block->row_max + ATTN_QUERIES;
@@ -126,7 +126,7 @@ static void block_keys(const struct run_context *run, struct block *block, size_
     const void *q = operand_at_const(job->q, kv->precision, query * job->q_ld + head * d);
     struct kern_mm scores = {
         .c = block->scores,
-        .ldc = ATTN_KEYS,
+        .ldc = ATTN_LD,
         .m = block->rows,
         .n = count,
         .a = &q,
@@ -141,7 +141,7 @@ static void block_keys(const struct run_context *run, struct block *block, size_
         bias = job->bias + head * job->bias_head_step + (ptrdiff_t)query * job->bias_row_step + key;
     bool is_bf16 = kv->precision == PRECISION_BF16;
     struct kern_softmax softmax = {.s = block->scores,
-                                   .lds = ATTN_KEYS,
+                                   .lds = ATTN_LD,
                                    .m = block->rows,
                                    .n = count,
                                    .scale = job->scale,
@@ -149,7 +149,7 @@ static void block_keys(const struct run_context *run, struct block *block, size_
                                    .bias_row_step = job->bias_row_step,
                                    .p_f32 = is_bf16 ? NULL : block->probabilities,
                                    .p_bf16 = is_bf16 ? block->probabilities : NULL,
-                                   .ldp = ATTN_KEYS,
+                                   .ldp = ATTN_LD,
                                    .row_max = block->row_max,
                                    .row_sum = block->row_sum,
                                    .o = block->out,
@@ -164,7 +164,7 @@ static void block_keys(const struct run_context *run, struct block *block, size_
         .m = block->rows,
         .n = d,
         .a = &p,
-        .lda = ATTN_KEYS,
+        .lda = ATTN_LD,
         .batch_count = 1,
         .k = round_up(count, 32),
         .b = operand_at_const(kv->v, kv->precision, head * panels(d) * v_panel(kv) + key * KERN_PANEL),

@@ -13,12 +13,15 @@
  * f32; norms, softmax, the residual stream and everything else stay f32. */
 enum precision { PRECISION_BF16, PRECISION_F32 };
 
-/* Macro tile of a matrix product: rows x columns of C that one task computes. The A rows of a K block stay in the second-
- * level cache while the columns pass, and C (192 KB) beside them. Fixed, so results do not depend on the threads. */
-enum { TILE_M = 192, TILE_N = 256 };
+/* Macro tile of a matrix product: rows x columns of C that one task computes. The A rows of a K block stay in the
+ * second- level cache while the columns pass, and C (204 KB) beside them. Fixed, so results do not depend on the
+ * threads. Rows of C in scratch are TILE_LD apart: at a power of two, sixteen rows of a tile would share four sets of
+ * the first-level cache. */
+enum { TILE_M = 192, TILE_N = 256, TILE_LD = TILE_N + 16 };
 
-/* Attention: query rows of a task and keys of a block. Scores (128 KB), probabilities and output stay in the cache. */
-enum { ATTN_QUERIES = 64, ATTN_KEYS = 512 };
+/* Attention: query rows of a task and keys of a block. Scores (136 KB), probabilities and output stay in the cache;
+ * their rows are ATTN_LD apart, for the same reason. */
+enum { ATTN_QUERIES = 64, ATTN_KEYS = 512, ATTN_LD = ATTN_KEYS + 32 };
 
 struct compute {
     struct pool *pool;
@@ -29,7 +32,7 @@ struct compute {
 
 /* Largest user: attention with the widest head. */
 #define COMPUTE_SCRATCH_BYTES                                                                                          \
-    ((size_t)ATTN_QUERIES * (ATTN_KEYS * 8 + KERN_D_MAX * 4 + 64) + (size_t)TILE_M * TILE_N * 4)
+    ((size_t)ATTN_QUERIES * (ATTN_LD * 8 + KERN_D_MAX * 4 + 64) + (size_t)TILE_M * TILE_LD * 4)
 
 /* threads 0: as many as cores are usable. cpu_limit: value of CONCH_CPU or NULL.
  * CONCH_ERR_RANGE (threads, unknown cpu_limit), CONCH_ERR_NOMEM. */

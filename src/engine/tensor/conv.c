@@ -288,7 +288,7 @@ static void task_store(const struct run_context *run, const float *c, size_t pha
     size_t grow = conv->kind == CONV_UP ? 2 : 1, out_width = run->width * grow;
     size_t at = ((y * grow + phase / 2) * out_width + x * grow + phase % 2) * conv->out + column;
     struct kern_epilogue e = {.c = c,
-                              .ldc = TILE_N,
+                              .ldc = TILE_LD,
                               .m = count,
                               .n = n,
                               .bias = conv->bias + column,
@@ -318,7 +318,7 @@ static void run_task(void *context, size_t worker, size_t index)
     size_t panel = phase * panel_count(conv) + column / KERN_PANEL;
     float *c = run->compute->scratch[worker];
     struct kern_mm mm = {.c = c,
-                         .ldc = TILE_N,
+                         .ldc = TILE_LD,
                          .m = (rows - 1) * pitch + columns,
                          .n = n,
                          .a = a,
@@ -333,7 +333,7 @@ static void run_task(void *context, size_t worker, size_t index)
     else
         run->compute->kern->mm_f32(&mm);
     for (size_t row = 0; row < rows; row++)
-        task_store(run, c + row * pitch * TILE_N, phase, y + row, x, columns, column, n);
+        task_store(run, c + row * pitch * TILE_LD, phase, y + row, x, columns, column, n);
 }
 
 void conv_run(const struct compute *compute, const struct conv_job *job)

@@ -144,7 +144,7 @@ static void run_epilogue(const struct run_context *run, const float *c, size_t r
     size_t width = job->linear->n;
     struct kern_epilogue e = {
         .c = c,
-        .ldc = TILE_N,
+        .ldc = TILE_LD,
         .m = m,
         .n = n,
         .bias = job->linear->bias ? job->linear->bias + column : NULL,
@@ -175,7 +175,7 @@ static void run_tile(void *context, size_t worker, size_t index)
     float *c = run->compute->scratch[worker];
     size_t panel = panel_bytes(linear->k, linear->precision);
     struct kern_mm mm = {.c = c,
-                         .ldc = TILE_N,
+                         .ldc = TILE_LD,
                          .m = m,
                          .n = n,
                          .a = &a,
