@@ -9,14 +9,17 @@
 static char *header_text(const struct st_write_tensor *tensor, const json_t *metadata, size_t data_bytes)
 {
     json_t *shape = json_array(), *root = json_object();
-    for (int i = 0; i < tensor->ndim; i++)
-        json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
-    if (metadata)
-        json_object_set_new(root, "__metadata__", json_deep_copy(metadata));
-    json_object_set_new(root, tensor->name,
-                        json_pack("{s:s, s:o, s:[i, I]}", "dtype", "F32", "shape", shape, "data_offsets", 0,
-                                  (json_int_t)data_bytes));
-    char *text = json_dumps(root, JSON_COMPACT);
+    int rc = shape && root ? 0 : -1;
+    for (int i = 0; rc == 0 && i < tensor->ndim; i++)
+        rc = json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
+    if (rc == 0 && metadata)
+        rc = json_object_set_new(root, "__metadata__", json_deep_copy(metadata));
+    if (rc == 0)
+        rc = json_object_set_new(root, tensor->name,
+                                 json_pack("{s:s, s:O, s:[i, I]}", "dtype", "F32", "shape", shape, "data_offsets", 0,
+                                           (json_int_t)data_bytes));
+    char *text = rc == 0 ? json_dumps(root, JSON_COMPACT) : NULL;
+    json_decref(shape);
     json_decref(root);
     return text;
 }
