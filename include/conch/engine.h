@@ -27,10 +27,10 @@ typedef struct conch_model conch_model;
 /* ---- engine ---- */
 
 typedef struct conch_engine_options {
-    size_t threads;         /* 1..256; 0: the cores this process may use */
-    uint64_t memory_bytes;  /* what a generation may use at its peak; 0: what the system says is available */
-    const char *cache_dir;  /* embeddings of prompts are kept here; NULL: nowhere */
-    const char *cpu;        /* best kernels to use: ref, avx2, avx512, avx512bf16, amx; NULL: the best there are */
+    size_t threads;        /* 1..256; 0: the cores this process may use */
+    uint64_t memory_bytes; /* what a generation may use at its peak; 0: what the system says is available */
+    const char *cache_dir; /* embeddings of prompts are kept here; NULL: nowhere */
+    const char *cpu;       /* best kernels to use: ref, avx2, avx512, avx512bf16, amx; NULL: the best there are */
 } conch_engine_options;
 
 /* CONCH_ERR_RANGE (threads, cpu), CONCH_ERR_NOMEM. options may be NULL. */
@@ -95,19 +95,19 @@ typedef struct conch_picture {
 typedef enum conch_precision { CONCH_PRECISION_BF16, CONCH_PRECISION_F32 } conch_precision;
 
 typedef struct conch_request {
-    const char *prompt;         /* UTF-8, not empty */
-    const char *negative;       /* NULL: the model's default; "" is allowed */
+    const char *prompt;                            /* UTF-8, not empty */
+    const char *negative;                          /* NULL: the model's default; "" is allowed */
     const conch_picture *first_frame, *last_frame; /* NULL: none; a last frame needs a first */
-    int width, height;          /* one of the model's sizes; 0: its first */
-    int frame_count;            /* one of the model's; 0: its default */
-    int step_count;             /* 1..1000; 0: the model's default */
-    double guidance;            /* 0: the model's default; 1: no guidance (half the work); up to 100 */
-    double shift;               /* 0: the model's default; 0.001 to 100 */
-    const char *sampler;        /* unipc, dpmpp, euler, euler_diffusers, unipc_diffusers; NULL: the model's default */
-    uint64_t seed;              /* same seed, model, build and kernels give the same bytes, whatever the threads */
-    conch_precision precision;  /* of the networks */
-    const char *latent_path;    /* where the denoised latent is saved before decoding; NULL: not saved */
-    bool preview;               /* give the sink a picture after each step */
+    int width, height;                             /* one of the model's sizes; 0: its first */
+    int frame_count;                               /* one of the model's; 0: its default */
+    int step_count;                                /* 1..1000; 0: the model's default */
+    double guidance;           /* 0: the model's default; 1: no guidance (half the work); up to 100 */
+    double shift;              /* 0: the model's default; 0.001 to 100 */
+    const char *sampler;       /* unipc, dpmpp, euler, euler_diffusers, unipc_diffusers; NULL: the model's default */
+    uint64_t seed;             /* same seed, model, build and kernels give the same bytes, whatever the threads */
+    conch_precision precision; /* of the networks */
+    const char *latent_path;   /* where the denoised latent is saved before decoding; NULL: not saved */
+    bool preview;              /* give the sink a picture after each step */
 } conch_request;
 
 enum conch_phase { CONCH_PHASE_TEXT, CONCH_PHASE_IMAGE, CONCH_PHASE_DENOISE, CONCH_PHASE_DECODE, CONCH_PHASE_COUNT };
@@ -118,18 +118,18 @@ const char *conch_phase_name(enum conch_phase phase);
 /* What a request will take, known before any work. */
 typedef struct conch_plan {
     uint64_t phase_bytes[CONCH_PHASE_COUNT]; /* packed weights and buffers that each phase holds; 0: phase not needed */
-    uint64_t base_bytes;     /* held all through: the process as it is, latents, scratch */
-    uint64_t peak_bytes;     /* base + the largest phase */
-    uint64_t mapped_bytes;   /* weight files that are mapped meanwhile; their pages are the system's to drop */
+    uint64_t base_bytes;                     /* held all through: the process as it is, latents, scratch */
+    uint64_t peak_bytes;                     /* base + the largest phase */
+    uint64_t mapped_bytes;    /* weight files that are mapped meanwhile; their pages are the system's to drop */
     uint64_t available_bytes; /* the limit it is held against */
-    bool streamed;           /* transformer blocks are packed anew for every pass, to fit */
-    bool text_cached[2];     /* prompt, negative prompt: the embedding is already known */
+    bool streamed;            /* transformer blocks are packed anew for every pass, to fit */
+    bool text_cached[2];      /* prompt, negative prompt: the embedding is already known */
     double phase_gflop[CONCH_PHASE_COUNT];
-    size_t tokens;           /* the transformer's, per pass */
+    size_t tokens; /* the transformer's, per pass */
     int latent_frames, latent_width, latent_height;
     int width, height, frame_count, fps, step_count; /* as resolved */
     double guidance, shift;
-    const char *sampler; /* static */
+    const char *sampler;                     /* static */
     size_t prompt_tokens, prompt_tokens_cut; /* used, and dropped for being too many */
 } conch_plan;
 
@@ -138,8 +138,8 @@ typedef struct conch_plan {
  *   CONCH_ERR_UNSUPPORTED  the model lacks the mode
  *   CONCH_ERR_NOTFOUND     a file of the model is missing
  *   CONCH_ERR_NOMEM        it does not fit; the text has both numbers */
-int conch_plan_make(conch_engine *engine, const conch_model *model, const conch_request *request,
-                    conch_plan *ret_plan, conch_error *err);
+int conch_plan_make(conch_engine *engine, const conch_model *model, const conch_request *request, conch_plan *ret_plan,
+                    conch_error *err);
 
 /* ---- results ---- */
 
@@ -154,15 +154,15 @@ typedef struct conch_progress {
 typedef struct conch_sink {
     void *context;
     int (*progress)(void *context, const conch_progress *progress);
-    int (*frame)(void *context, const uint8_t *rgb, int index); /* display order, [height][width][3] */
+    int (*frame)(void *context, const uint8_t *rgb, int index);  /* display order, [height][width][3] */
     int (*preview)(void *context, const uint8_t *rgb, int step); /* size of the clip */
 } conch_sink;
 
 /* Generates one clip; blocks. Errors of conch_plan_make, and CONCH_ERR_FORMAT (damaged weights), CONCH_ERR_IO,
  * CONCH_ERR_DISKFULL (saving the latent), CONCH_ERR_CANCELLED.
  * Follows WanT2V.generate and WanTI2V.generate of the published programs; docs/models.md lists deviations. */
-int conch_generate(conch_engine *engine, const conch_model *model, const conch_request *request,
-                   const conch_sink *sink, conch_error *err);
+int conch_generate(conch_engine *engine, const conch_model *model, const conch_request *request, const conch_sink *sink,
+                   conch_error *err);
 
 /* What a saved latent says of itself. finish with conch_latent_info_finish. */
 typedef struct conch_latent_info {

@@ -25,10 +25,10 @@ void buf_clear(struct buf *buf);
 /* CONCH_ERR_LIMIT above size_max, CONCH_ERR_NOMEM. */
 int buf_append(struct buf *buf, const void *data, size_t size, conch_error *err);
 int buf_append_text(struct buf *buf, const char *text, conch_error *err);
-int buf_append_format(struct buf *buf, conch_error *err, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+int buf_append_format(struct buf *buf, conch_error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Makes room for size more bytes and returns where they go; the caller adds to buf->size what it used. NULL on error. */
+/* Makes room for size more bytes and returns where they go; the caller adds to buf->size what it used. NULL on error.
+ */
 char *buf_reserve(struct buf *buf, size_t size, conch_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-/* Reading documents of ours (manifests, configuration) with errors that name the field, what it holds and what is allowed.
+/* Reading documents of ours (manifests, configuration) with errors that name the field, what it holds and what is
+ * allowed.
  *
  * A field is named by a path for people ("components.vae.dim"). Objects are jansson's; all references are borrowed. */
 #ifndef BASE_JSON_H

@@ -41,6 +41,7 @@ int work_step(struct work *work, int step, double part)
                                .step = step,
                                .step_count = work->step_count,
                                .fraction = fraction,
-                               .eta_ms = fraction < 0.01 ? -1 : (int64_t)((double)elapsed_ms * (1 - fraction) / fraction)};
+                               .eta_ms = fraction < 0.01 ? -1
+                                                         : (int64_t)((double)elapsed_ms * (1 - fraction) / fraction)};
     return work->sink->progress(work->sink->context, &progress);
 }

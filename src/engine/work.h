@@ -19,7 +19,8 @@ void work_start(struct work *work, conch_engine *engine, const conch_sink *sink,
 /* A phase begins; step_count is told to the sink. Returns as work_step. */
 int work_phase(struct work *work, enum conch_phase phase, int step_count);
 
-/* part: 0..1 of the phase is done; step: for the sink. Non-zero when the engine was cancelled or the sink asks to stop. */
+/* part: 0..1 of the phase is done; step: for the sink. Non-zero when the engine was cancelled or the sink asks to stop.
+ */
 int work_step(struct work *work, int step, double part);
 
 #endif

@@ -1,7 +1,7 @@
 /* CPU leaf code of the engine: pointers and sizes in, no threads, no allocation, no errors.
  *
- * Every instruction set fills one struct kern_table; kern_pick chooses one at start and hot code never asks about the CPU
- * again. kern_ref.c is the plain C that the others are tested against. Destination first, as memcpy does.
+ * Every instruction set fills one struct kern_table; kern_pick chooses one at start and hot code never asks about the
+ * CPU again. kern_ref.c is the plain C that the others are tested against. Destination first, as memcpy does.
  *
  * Matrix products. Both kinds of B operand are packed in panels of 16 columns, so one packed weight serves every table:
  *   bf16: [panel][batch][K2/2][16][2]   K2 = k rounded up to 32, the added rows are zero
@@ -24,11 +24,11 @@ enum {
 
 /* Flags of kern_cpu_flags and kern_table.needs. */
 enum kern_cpu {
-    KERN_CPU_AVX2 = 1,        /* AVX2 with FMA and F16C */
-    KERN_CPU_AVX512 = 2,      /* F, BW, DQ, VL */
-    KERN_CPU_AVX512BF16 = 4,  /* vdpbf16ps */
-    KERN_CPU_FAST_BF16 = 8,   /* ... and it is faster than two FMAs (AMD; Intel's runs at a quarter of the rate) */
-    KERN_CPU_AMX = 16         /* tdpbf16ps, and the kernel lets us use it */
+    KERN_CPU_AVX2 = 1,       /* AVX2 with FMA and F16C */
+    KERN_CPU_AVX512 = 2,     /* F, BW, DQ, VL */
+    KERN_CPU_AVX512BF16 = 4, /* vdpbf16ps */
+    KERN_CPU_FAST_BF16 = 8,  /* ... and it is faster than two FMAs (AMD; Intel's runs at a quarter of the rate) */
+    KERN_CPU_AMX = 16        /* tdpbf16ps, and the kernel lets us use it */
 };
 
 enum kern_act { KERN_ACT_NONE, KERN_ACT_GELU_TANH, KERN_ACT_SILU };
@@ -73,8 +73,8 @@ struct kern_softmax {
     float *s; /* [m][lds] scores, overwritten */
     size_t lds;
     size_t m, n;
-    float scale;          /* multiplies the scores */
-    const float *bias;    /* added after the scale; bias[i * bias_row_step + j]; NULL: none */
+    float scale;       /* multiplies the scores */
+    const float *bias; /* added after the scale; bias[i * bias_row_step + j]; NULL: none */
     ptrdiff_t bias_row_step;
     float *p_f32; /* [m][ldp], one of the two; columns n .. round_up(n, 32) - 1 become zero */
     bf16 *p_bf16;
@@ -95,7 +95,8 @@ struct kern_table {
     void (*epilogue)(const struct kern_epilogue *e);
     void (*softmax)(const struct kern_softmax *sm);
 
-    /* y = (x - mean) / sqrt(variance + eps) * mul + add over n values; mul and add are never NULL. One of the outputs. */
+    /* y = (x - mean) / sqrt(variance + eps) * mul + add over n values; mul and add are never NULL. One of the outputs.
+     */
     void (*norm_layer)(float *y, bf16 *y_bf16, const float *x, const float *mul, const float *add, size_t n, float eps);
     /* y = x / sqrt(mean(x^2) + eps) * weight over n values, then, when rope is not NULL, each head of d values has its
      * adjacent pairs (2i, 2i+1) rotated by rope[i] = (cos, sin), d/2 of them, the same for every head. */

@@ -51,7 +51,9 @@ static inline __attribute__((always_inline)) void dp_tile(const struct dp_tile *
 }
 
 #define DP_TILE_CASE(r, p)                                                                                             \
-    case (p)*16 + (r): dp_tile(t, r, p); break
+    case (p)*16 + (r):                                                                                                 \
+        dp_tile(t, r, p);                                                                                              \
+        break
 #define DP_TILE_ROWS(p)                                                                                                \
     DP_TILE_CASE(1, p);                                                                                                \
     DP_TILE_CASE(2, p);                                                                                                \
@@ -78,15 +80,15 @@ static void dp_mm_bf16(const struct kern_mm *mm)
         for (size_t k = 0; k < mm->k; k += DP_K) {
             size_t k_count = mm->k - k < DP_K ? (mm->k - k + 1) & ~(size_t)1 : DP_K;
             for (size_t panel = 0; panel < panel_count; panel += MM_PANELS) {
-                struct dp_tile tile = {
-                    .c = mm->c + panel * KERN_PANEL,
-                    .ldc = mm->ldc,
-                    .accumulate = accumulate,
-                    .a = (const bf16 *)mm->a[batch] + k,
-                    .lda = mm->lda,
-                    .b = (const bf16 *)mm->b + panel * mm->panel_stride + (batch * k_stored + k) * KERN_PANEL,
-                    .panel_stride = mm->panel_stride,
-                    .k = k_count};
+                struct dp_tile tile = {.c = mm->c + panel * KERN_PANEL,
+                                       .ldc = mm->ldc,
+                                       .accumulate = accumulate,
+                                       .a = (const bf16 *)mm->a[batch] + k,
+                                       .lda = mm->lda,
+                                       .b = (const bf16 *)mm->b + panel * mm->panel_stride +
+                                            (batch * k_stored + k) * KERN_PANEL,
+                                       .panel_stride = mm->panel_stride,
+                                       .k = k_count};
                 for (size_t i = 0; i < mm->m; i += MM_ROWS) {
                     dp_tile_any(&tile, mm->m - i < MM_ROWS ? mm->m - i : MM_ROWS, panels_at(panel, panel_count));
                     tile.a += MM_ROWS * tile.lda;

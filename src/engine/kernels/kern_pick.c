@@ -7,9 +7,10 @@
 
 const struct kern_table *const kern_tables[] = {
 #if defined(__x86_64__)
-    &kern_amx, &kern_avx512bf16, &kern_avx512, &kern_avx2,
+    &kern_amx,    &kern_avx512bf16,
+    &kern_avx512, &kern_avx2,
 #endif
-    &kern_ref, NULL};
+    &kern_ref,    NULL};
 
 /* Tile registers are 8 KB of state that Linux hands out only on request (arch_prctl, since 5.16). */
 static bool amx_request(void)
@@ -30,8 +31,8 @@ unsigned kern_cpu_flags(void)
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         flags |= KERN_CPU_AVX2;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
         flags |= KERN_CPU_AVX512;
     if ((flags & KERN_CPU_AVX512) && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5))
         flags |= KERN_CPU_AVX512BF16 | (vendor_is_amd() ? KERN_CPU_FAST_BF16 : 0);

@@ -3,8 +3,8 @@
  * (a vector wider than the machine's would spill).
  *
  * Blocking: K in runs of MM_K, so that the B columns of one tile (MM_PANELS x MM_K x 16 floats) stay in the first-level
- * cache while all rows of A pass by. bf16 operands are widened into such blocks first, once per block, so the inner loop
- * is the f32 one whatever the type. */
+ * cache while all rows of A pass by. bf16 operands are widened into such blocks first, once per block, so the inner
+ * loop is the f32 one whatever the type. */
 #ifndef KERNELS_SIMD_MM_H
 #define KERNELS_SIMD_MM_H
 
@@ -70,7 +70,9 @@ static inline __attribute__((always_inline)) void mm_tile(const struct mm_tile *
 }
 
 #define MM_TILE_CASE(r, p)                                                                                             \
-    case (p)*16 + (r): mm_tile(t, r, p); break
+    case (p)*16 + (r):                                                                                                 \
+        mm_tile(t, r, p);                                                                                              \
+        break
 #define MM_TILE_ROWS(p)                                                                                                \
     MM_TILE_CASE(1, p);                                                                                                \
     MM_TILE_CASE(2, p);                                                                                                \

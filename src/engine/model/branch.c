@@ -8,7 +8,8 @@ int branch_run(const struct compute *compute, const struct branch *branch, const
                conch_error *err)
 {
     size_t width = branch->linear->n;
-    struct linear_job job = {.linear = branch->linear, .x = branch->in, .rows = branch->rows, .x_ld = branch->linear->k};
+    struct linear_job job = {
+        .linear = branch->linear, .x = branch->in, .rows = branch->rows, .x_ld = branch->linear->k};
     if (!probe) {
         job.gate = branch->gate;
         job.gate_ld = branch->gate_ld;

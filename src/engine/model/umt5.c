@@ -16,15 +16,15 @@ static const float norm_eps = 1e-6f;
 struct run {
     const struct compute *compute;
     const struct umt5_job *job;
-    float *x;         /* [count][dim] residual stream */
-    void *normed;     /* [count][dim] operand */
-    void *qkv;        /* [count][dim_attn] operand: k, then v, then q, one after another */
-    void *attended;   /* [count][dim_attn] operand */
-    float *gate;      /* [count][dim_ffn] */
-    void *hidden;     /* [count][dim_ffn] operand */
-    float *bias;      /* [heads][2 count - 1] position bias by distance */
-    float *table;     /* [buckets][heads] as stored */
-    float *gain;      /* [dim] of the norm at hand */
+    float *x;       /* [count][dim] residual stream */
+    void *normed;   /* [count][dim] operand */
+    void *qkv;      /* [count][dim_attn] operand: k, then v, then q, one after another */
+    void *attended; /* [count][dim_attn] operand */
+    float *gate;    /* [count][dim_ffn] */
+    void *hidden;   /* [count][dim_ffn] operand */
+    float *bias;    /* [heads][2 count - 1] position bias by distance */
+    float *table;   /* [buckets][heads] as stored */
+    float *gain;    /* [dim] of the norm at hand */
     struct attention_kv kv;
 };
 
@@ -77,8 +77,8 @@ static int embed(const struct run *run, conch_error *err)
     for (size_t i = 0; rc == 0 && i < run->job->count; i++) {
         int32_t id = run->job->ids[i];
         if (id < 0 || (size_t)id >= c->vocab)
-            return conch_error_set(err, CONCH_ERR_RANGE, "token %zu has id %d, outside the vocabulary (0 to %zu)", i, id,
-                                   c->vocab - 1);
+            return conch_error_set(err, CONCH_ERR_RANGE, "token %zu has id %d, outside the vocabulary (0 to %zu)", i,
+                                   id, c->vocab - 1);
         rc = weight_read_f32(&ref, (size_t)id * c->dim, c->dim, run->x + i * c->dim);
     }
     if (rc == 0)

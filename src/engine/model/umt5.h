@@ -1,7 +1,8 @@
 /* UMT5 text encoder (google/umt5-xxl and the small one that ships): token ids to features.
  *
  * Weights are streamed: one layer is packed, run and dropped at a time, so the 5.7 billion parameters of the real model
- * need the memory of one layer. Runs on the unpadded sequence, which gives the same rows as a padded one with a mask. */
+ * need the memory of one layer. Runs on the unpadded sequence, which gives the same rows as a padded one with a mask.
+ */
 #ifndef MODEL_UMT5_H
 #define MODEL_UMT5_H
 

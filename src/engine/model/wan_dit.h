@@ -25,8 +25,8 @@ struct wan_dit_shape {
     size_t frames, height, width;
 };
 
-/* resident: all blocks are packed once and stay; else each block is packed for each pass and dropped (slower by the time
- * to read the weights, smaller by their size). */
+/* resident: all blocks are packed once and stay; else each block is packed for each pass and dropped (slower by the
+ * time to read the weights, smaller by their size). */
 struct wan_dit_options {
     struct wan_dit_shape shape;
     enum precision precision;
@@ -39,11 +39,12 @@ struct wan_dit_bytes {
     size_t buffers; /* activations of a pass */
     size_t context; /* of one prompt: keys and values of every layer */
 };
-void wan_dit_plan(const struct wan_dit_config *config, const struct wan_dit_options *options, struct wan_dit_bytes *ret);
+void wan_dit_plan(const struct wan_dit_config *config, const struct wan_dit_options *options,
+                  struct wan_dit_bytes *ret);
 
 struct wan_dit;
-/* weights must stay open while a streamed instance lives. CONCH_ERR_RANGE (shape), CONCH_ERR_NOTFOUND, CONCH_ERR_FORMAT,
- * CONCH_ERR_NOMEM. */
+/* weights must stay open while a streamed instance lives. CONCH_ERR_RANGE (shape), CONCH_ERR_NOTFOUND,
+ * CONCH_ERR_FORMAT, CONCH_ERR_NOMEM. */
 int wan_dit_create(struct wan_dit **ret, const struct compute *compute, const struct weights *weights,
                    const struct wan_dit_config *config, const struct wan_dit_options *options, conch_error *err);
 void wan_dit_destroy(struct wan_dit *dit);
@@ -56,7 +57,7 @@ int wan_dit_context_create(struct wan_dit_context **ret, struct wan_dit *dit, co
 void wan_dit_context_destroy(struct wan_dit_context *context);
 
 struct wan_dit_input {
-    const float *latent; /* [in_channels][frames][height][width] */
+    const float *latent;            /* [in_channels][frames][height][width] */
     float times[WAN_DIT_TIMES_MAX]; /* timesteps 0..1000 */
     size_t time_count;              /* distinct ones: 1, or 2 when some frames are given clean */
     const uint8_t *frame_time;      /* [frames] index into times; NULL: all 0 */

@@ -56,10 +56,10 @@ static void block_linears(struct linear_row rows[BLOCK_LINEARS], struct dit_bloc
 {
     size_t d = c->dim;
     const struct linear_row table[BLOCK_LINEARS] = {
-        {&b->q, "self_attn.q", d, d, p},       {&b->k, "self_attn.k", d, d, p},
-        {&b->v, "self_attn.v", d, d, p},       {&b->o, "self_attn.o", d, d, p},
+        {&b->q, "self_attn.q", d, d, p},        {&b->k, "self_attn.k", d, d, p},
+        {&b->v, "self_attn.v", d, d, p},        {&b->o, "self_attn.o", d, d, p},
         {&b->cross_q, "cross_attn.q", d, d, p}, {&b->cross_o, "cross_attn.o", d, d, p},
-        {&b->ffn_in, "ffn.0", c->ffn, d, p},   {&b->ffn_out, "ffn.2", d, c->ffn, p},
+        {&b->ffn_in, "ffn.0", c->ffn, d, p},    {&b->ffn_out, "ffn.2", d, c->ffn, p},
     };
     for (size_t i = 0; i < BLOCK_LINEARS; i++)
         rows[i] = table[i];

@@ -5,7 +5,8 @@
 #include "engine/model/wan_dit.h"
 #include "engine/tensor/linear.h"
 
-/* One transformer block, without the keys and values of cross-attention: those are used once a prompt and loaded then. */
+/* One transformer block, without the keys and values of cross-attention: those are used once a prompt and loaded then.
+ */
 struct dit_block {
     struct linear q, k, v, o;
     struct linear cross_q, cross_o;
@@ -17,11 +18,11 @@ struct dit_block {
 
 /* Outside the blocks. Small products at the edges stay f32: they cost nothing and their errors reach everything. */
 struct dit_edges {
-    struct linear patch;                      /* [dim, in_channels * 4] */
+    struct linear patch;                              /* [dim, in_channels * 4] */
     struct linear time_in, time_out, time_projection; /* freq_dim -> dim -> dim, dim -> 6 dim */
-    struct linear text_in, text_out;          /* text_dim -> dim -> dim, in the model's precision */
-    struct linear head;                       /* dim -> out_channels * 4 */
-    float *head_modulation;                   /* [2][dim] */
+    struct linear text_in, text_out;                  /* text_dim -> dim -> dim, in the model's precision */
+    struct linear head;                               /* dim -> out_channels * 4 */
+    float *head_modulation;                           /* [2][dim] */
 };
 
 /* Keys and values of one block's cross-attention. */

@@ -23,8 +23,8 @@ double wan_vae_decode_gflop(const struct wan_vae_config *c, size_t latent_height
 {
     double pixels = (double)latent_height * (double)latent_width, frames = 1;
     size_t in = c->dec_dim * c->dim_mult[WAN_VAE_LEVELS - 1];
-    double flop = pixels * (blocks_flop(c->z, in, 1) / 2 + 2 * blocks_flop(in, in, 1) + 2.0 * 4 * (double)in * (double)in +
-                            4 * pixels * (double)in);
+    double flop = pixels * (blocks_flop(c->z, in, 1) / 2 + 2 * blocks_flop(in, in, 1) +
+                            2.0 * 4 * (double)in * (double)in + 4 * pixels * (double)in);
     for (size_t i = 0; i < WAN_VAE_LEVELS; i++) {
         size_t out = c->dec_dim * c->dim_mult[WAN_VAE_LEVELS - 1 - i];
         bool up = i + 1 < WAN_VAE_LEVELS, up_time = up && c->temporal_down[WAN_VAE_LEVELS - 2 - i];

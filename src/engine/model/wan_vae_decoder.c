@@ -13,7 +13,7 @@ struct level {
     struct res_block blocks[VAE_RES_BLOCKS_MAX];
     size_t block_count;
     bool up, up_time;
-    size_t up_out;            /* channels of the doubled frame */
+    size_t up_out; /* channels of the doubled frame */
     struct conv up_conv;
     struct conv time_conv[2]; /* the earlier and the later of the two frames that one becomes */
     struct frame time_kept[2];
@@ -35,7 +35,7 @@ struct wan_vae_decoder {
     struct vae_middle middle;
     struct level levels[WAN_VAE_LEVELS];
     float *head_gamma;
-    struct causal head; /* -> 3, or 12 for 2x2 pixel blocks */
+    struct causal head;  /* -> 3, or 12 for 2x2 pixel blocks */
     float *z_in, *z_out; /* [pixels][z] */
     float *head_out;     /* [pixels][head.conv.out] */
     float *pixels;       /* [height][width][3] */
@@ -95,8 +95,8 @@ static void level_load(struct vae_loader *loader, const struct wan_vae_config *c
         return;
     part_name(name, sizeof name, c, index, level->block_count);
     snprintf(part, sizeof part, "%s.resample.1", name);
-    vae_load_conv(loader, &level->up_conv,
-                  (struct conv_spec){.kind = CONV_UP, .out = level->up_out, .in = level->out}, part);
+    vae_load_conv(loader, &level->up_conv, (struct conv_spec){.kind = CONV_UP, .out = level->up_out, .in = level->out},
+                  part);
     snprintf(part, sizeof part, "%s.time_conv", name);
     for (size_t half = 0; level->up_time && half < 2; half++)
         vae_load_conv(loader, &level->time_conv[half],
@@ -337,7 +337,8 @@ static int level_run(const struct run *run, size_t index)
     struct wan_vae_decoder *d = run->decoder;
     struct level *level = &d->levels[index];
     for (size_t j = 0; j < level->block_count; j++) {
-        res_block_run(&d->shared, &level->blocks[j], j ? level->x : level->x_in, level->x, level->height * level->width);
+        res_block_run(&d->shared, &level->blocks[j], j ? level->x : level->x_in, level->x,
+                      level->height * level->width);
         if (d->config.kind == WAN_VAE_21)
             probe_frame(run->probe, level->x, level->height, level->width, level->out, "dec.upsamples.%zu",
                         index * (d->config.res_blocks + 2) + j);

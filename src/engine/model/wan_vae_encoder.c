@@ -29,9 +29,9 @@ struct wan_vae_encoder {
     struct level levels[WAN_VAE_LEVELS];
     struct vae_middle middle;
     float *head_gamma;
-    struct causal head;   /* -> 2z */
-    struct linear moments; /* 2z -> 2z: mean, log variance */
-    float *patches;        /* [height][width][12] */
+    struct causal head;            /* -> 2z */
+    struct linear moments;         /* 2z -> 2z: mean, log variance */
+    float *patches;                /* [height][width][12] */
     float *head_out, *moments_out; /* [pixels][2z] */
     float *latent;                 /* [z][latent pixels] */
 };
@@ -81,8 +81,8 @@ static void level_load(struct vae_loader *loader, const struct wan_vae_config *c
         return;
     part_name(name, sizeof name, c, index, level->block_count);
     snprintf(part, sizeof part, "%s.resample.1", name);
-    vae_load_conv(loader, &level->down_conv,
-                  (struct conv_spec){.kind = CONV_DOWN, .out = level->out, .in = level->out}, part);
+    vae_load_conv(loader, &level->down_conv, (struct conv_spec){.kind = CONV_DOWN, .out = level->out, .in = level->out},
+                  part);
     snprintf(part, sizeof part, "%s.time_conv", name);
     if (level->down_time)
         vae_load_conv(loader, &level->time_conv,
@@ -236,8 +236,8 @@ static void patch(const struct wan_vae_encoder *e, const float *pixels)
                     pixels[(y * width + x) * 3 + c];
 }
 
-/* Adds one frame's share to the shortcut of VAE 2.2: cells of frames x rows x columns become channels, of which groups of
- * neighbours are averaged. */
+/* Adds one frame's share to the shortcut of VAE 2.2: cells of frames x rows x columns become channels, of which groups
+ * of neighbours are averaged. */
 static void average_add(struct level *level, size_t frame, size_t frames)
 {
     size_t factor = level->down ? 2 : 1, out_width = level->width / factor;
@@ -339,7 +339,8 @@ static int level_run(const struct run *run, size_t index)
     struct level *level = &e->levels[index];
     size_t frame = level->frame++;
     for (size_t j = 0; j < level->block_count; j++) {
-        res_block_run(&e->shared, &level->blocks[j], j ? level->x : level->x_in, level->x, level->height * level->width);
+        res_block_run(&e->shared, &level->blocks[j], j ? level->x : level->x_in, level->x,
+                      level->height * level->width);
         probe_level(run, index, j, level->x, level->height, level->width, false);
     }
     if (!level->down) {

@@ -95,11 +95,11 @@ void causal_run(struct vae_shared *shared, struct causal *causal, const float *x
         frame_norm(shared->compute, spare, x, gamma, true);
     else
         frame_fill(shared->compute, spare, x);
-    struct conv_job job = {.conv = &causal->conv,
-                           .frames = {causal->seen >= 2 ? &causal->kept[0] : NULL,
-                                      causal->seen >= 1 ? &causal->kept[1] : NULL, spare},
-                           .add = add,
-                           .out = out};
+    struct conv_job job = {
+        .conv = &causal->conv,
+        .frames = {causal->seen >= 2 ? &causal->kept[0] : NULL, causal->seen >= 1 ? &causal->kept[1] : NULL, spare},
+        .add = add,
+        .out = out};
     conv_run(shared->compute, &job);
     void *oldest = causal->kept[0].data;
     causal->kept[0].data = causal->kept[1].data;
@@ -155,11 +155,8 @@ void res_block_run(struct vae_shared *shared, struct res_block *block, const flo
     const float *add = x;
     if (block->in != block->out) {
         rows_convert(shared->compute, shared->operand, x, pixels * block->in, shared->precision);
-        struct linear_job job = {.linear = &block->shortcut,
-                                 .x = shared->operand,
-                                 .rows = pixels,
-                                 .x_ld = block->in,
-                                 .out_f32 = out};
+        struct linear_job job = {
+            .linear = &block->shortcut, .x = shared->operand, .rows = pixels, .x_ld = block->in, .out_f32 = out};
         linear_run(shared->compute, &job);
         add = out;
     }
@@ -219,12 +216,8 @@ void vae_attention_run(struct vae_shared *shared, struct vae_attention *attentio
                                 .out_bf16 = operand_bf16(shared->operand, precision, 0),
                                 .out_ld = c};
     attention_run(shared->compute, &job);
-    struct linear_job proj = {.linear = &attention->proj,
-                              .x = shared->operand,
-                              .rows = pixels,
-                              .x_ld = c,
-                              .add = x,
-                              .out_f32 = x};
+    struct linear_job proj = {
+        .linear = &attention->proj, .x = shared->operand, .rows = pixels, .x_ld = c, .add = x, .out_f32 = x};
     linear_run(shared->compute, &proj);
 }
 

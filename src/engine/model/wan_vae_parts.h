@@ -13,7 +13,8 @@
 
 enum { VAE_SPARES_MAX = 24, VAE_RES_BLOCKS_MAX = 8 };
 
-/* Reads weights, or only counts their bytes while weights is NULL. The first error sticks and later calls do nothing. */
+/* Reads weights, or only counts their bytes while weights is NULL. The first error sticks and later calls do nothing.
+ */
 struct vae_loader {
     const struct compute *compute;
     const struct weights *weights;
@@ -32,7 +33,8 @@ struct vae_shared {
     const struct compute *compute;
     enum precision precision;
     struct arena *arena;
-    struct frame spares[VAE_SPARES_MAX]; /* one a size of frame: where the next input of a causal convolution is written */
+    struct frame
+        spares[VAE_SPARES_MAX]; /* one a size of frame: where the next input of a causal convolution is written */
     size_t spare_count;
     size_t values_max;  /* largest height * width * channels of an f32 frame */
     size_t operand_max; /* likewise of an operand without border */
@@ -40,8 +42,8 @@ struct vae_shared {
     void *operand;      /* [operand_max] */
 };
 
-/* A causal 3x3x3 convolution with the two input frames before the current one. They rotate with the shared spare: the frame
- * just used becomes the newest kept one and the oldest becomes the spare, so nothing is copied. */
+/* A causal 3x3x3 convolution with the two input frames before the current one. They rotate with the shared spare: the
+ * frame just used becomes the newest kept one and the oldest becomes the spare, so nothing is copied. */
 struct causal {
     struct conv conv;
     struct frame kept[2]; /* older, newer */

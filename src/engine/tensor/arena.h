@@ -1,9 +1,9 @@
 /* A region of memory planned before it is used: the same code that takes buffers can first be run to measure them.
  *
  * An arena without memory (arena_init) counts what is taken from it and returns NULL pointers; arena_reserve then maps
- * that many zeroed bytes and starts again, and the second run receives the addresses. Every block is 64-byte aligned and
- * followed by ARENA_SLACK bytes that stay zero, because matrix kernels may read a little past a row (kern.h). Blocks are
- * given back all at once, or down to a mark. Not for several threads at once. */
+ * that many zeroed bytes and starts again, and the second run receives the addresses. Every block is 64-byte aligned
+ * and followed by ARENA_SLACK bytes that stay zero, because matrix kernels may read a little past a row (kern.h).
+ * Blocks are given back all at once, or down to a mark. Not for several threads at once. */
 #ifndef TENSOR_ARENA_H
 #define TENSOR_ARENA_H
 

@@ -27,8 +27,8 @@ struct attention_job {
     const void *q; /* [rows][q_ld] in kv->precision */
     size_t rows, q_ld;
     float scale;
-    /* Added to the scores of head h: bias[h * bias_head_step + i * bias_row_step + j]; NULL: none. A row step of -1 over a
-     * table of distances gives a relative position bias, a step of 0 one bias a key. */
+    /* Added to the scores of head h: bias[h * bias_head_step + i * bias_row_step + j]; NULL: none. A row step of -1
+     * over a table of distances gives a relative position bias, a step of 0 one bias a key. */
     const float *bias;
     size_t bias_head_step;
     ptrdiff_t bias_row_step;

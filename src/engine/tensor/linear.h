@@ -16,8 +16,8 @@ struct linear {
 /* Bytes linear_load will allocate. */
 size_t linear_bytes(size_t n, size_t k, bool bias, enum precision precision);
 
-/* Reads NAME.weight [n, k] and, with bias set, NAME.bias [n], packs them and drops the file's pages. A weight stored with
- * more dimensions (a patch embedding [n, c, 1, 2, 2], a 1x1 convolution) is taken as [n, product of the rest].
+/* Reads NAME.weight [n, k] and, with bias set, NAME.bias [n], packs them and drops the file's pages. A weight stored
+ * with more dimensions (a patch embedding [n, c, 1, 2, 2], a 1x1 convolution) is taken as [n, product of the rest].
  * CONCH_ERR_NOTFOUND, CONCH_ERR_FORMAT (shape), CONCH_ERR_NOMEM. */
 struct linear_spec {
     size_t n, k;

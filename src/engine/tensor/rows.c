@@ -40,10 +40,9 @@ static void rms_norm_task(void *context, size_t worker, size_t index)
     size_t end = size_min((index + 1) * ROWS_PER_TASK, job->rows);
     for (size_t i = index * ROWS_PER_TASK; i < end; i++) {
         size_t at = i * job->width;
-        c->compute->kern->norm_rms(operand_f32(job->out, job->precision, at),
-                                   operand_bf16(job->out, job->precision, at), job->x + at, job->weight,
-                                   job->rope ? job->rope + i * job->head_size : NULL, job->width, job->head_size,
-                                   job->eps);
+        c->compute->kern->norm_rms(
+            operand_f32(job->out, job->precision, at), operand_bf16(job->out, job->precision, at), job->x + at,
+            job->weight, job->rope ? job->rope + i * job->head_size : NULL, job->width, job->head_size, job->eps);
     }
 }
 
