@@ -66,7 +66,7 @@ void frame_norm(const struct compute *compute, const struct frame *frame, const 
 /* ---- weights ---- */
 
 struct kernel_shape {
-    size_t kt, kh, kw; /* of the stored weight */
+    size_t kt, kh, kw;            /* of the stored weight */
     size_t rows, columns, phases; /* of one product's kernel */
 };
 
@@ -156,8 +156,8 @@ static void gather_rows(const struct conv *conv, const float *source, size_t cou
     for (size_t j = 0; j < count; j++)
         for (size_t column = 0; column < shape.columns; column++)
             for (size_t c = 0; c < conv->in; c++)
-                rows[j * conv->k + column * conv->in + c] =
-                    tap_value(conv, source + (j * conv->in + c) * taps, t, phase, row, column);
+                rows[j * conv->k + column * conv->in + c] = tap_value(conv, source + (j * conv->in + c) * taps, t,
+                                                                      phase, row, column);
 }
 
 static void load_panel(void *context, size_t worker, size_t index)
@@ -169,8 +169,9 @@ static void load_panel(void *context, size_t worker, size_t index)
     size_t count = size_min(KERN_PANEL, conv->out - first), one = conv->in * shape.kt * shape.kh * shape.kw;
     float *source = malloc(count * one * sizeof(float)), *rows = malloc(count * conv->k * sizeof(float));
     bf16 *rounded = malloc(count * conv->k * sizeof(bf16));
-    int rc = source && rows && rounded ? weight_read_f32(load->ref, (load->out_first + first) * one, count * one, source)
-                                      : CONCH_ERR_NOMEM;
+    int rc = source && rows && rounded
+                 ? weight_read_f32(load->ref, (load->out_first + first) * one, count * one, source)
+                 : CONCH_ERR_NOMEM;
     for (size_t batch = 0; rc == 0 && batch < conv->batches; batch++) {
         void *dst = operand_at(conv->packed, conv->precision,
                                index * panel_elements(conv) + batch * batch_elements(conv));
@@ -243,15 +244,15 @@ void conv_finish(struct conv *conv)
 struct run_context {
     const struct compute *compute;
     const struct conv_job *job;
-    size_t height, width;      /* positions computed per phase: output pixels, or source pixels of CONV_UP */
+    size_t height, width; /* positions computed per phase: output pixels, or source pixels of CONV_UP */
     size_t stride;
-    size_t rows_per_task;      /* rows a task takes together; 1 when a row is split */
+    size_t rows_per_task; /* rows a task takes together; 1 when a row is split */
     size_t columns_per_task;
     size_t row_tasks, column_tasks;
 };
 
-/* A pointers of one task: its first position is (y, x). Frames of zeros are left out of the sum. Returns how many products
- * remain; ret_skipped counts those left out, which are the first ones. */
+/* A pointers of one task: its first position is (y, x). Frames of zeros are left out of the sum. Returns how many
+ * products remain; ret_skipped counts those left out, which are the first ones. */
 static size_t task_operands(const struct run_context *run, size_t phase, size_t y, size_t x, const void **a,
                             size_t *ret_skipped)
 {

@@ -57,8 +57,8 @@ static int shape_check(const struct weight_ref *ref, const char *name, const str
     if (ref->ndim >= 2 && (size_t)ref->shape[0] == spec->n && ref->elements == spec->n * spec->k)
         return 0;
     char shape[ST_SHAPE_TEXT_BYTES];
-    return conch_error_set(err, CONCH_ERR_FORMAT, "%s: tensor %s has shape %s, wanted is [%zu, %zu]",
-                           ref->part[0].path, name, st_shape_text(shape, ref->ndim, ref->shape), spec->n, spec->k);
+    return conch_error_set(err, CONCH_ERR_FORMAT, "%s: tensor %s has shape %s, wanted is [%zu, %zu]", ref->part[0].path,
+                           name, st_shape_text(shape, ref->ndim, ref->shape), spec->n, spec->k);
 }
 
 static int weight_any_shape(const struct weights *weights, const char *name, struct weight_ref *ret, conch_error *err)
@@ -127,8 +127,8 @@ int vector_load(float *dst, const struct weights *weights, size_t n, conch_error
     if (rc < 0)
         return rc;
     if (ref.elements != n)
-        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: tensor %s has %zu values, wanted %zu", ref.part[0].path, name,
-                               ref.elements, n);
+        return conch_error_set(err, CONCH_ERR_FORMAT, "%s: tensor %s has %zu values, wanted %zu", ref.part[0].path,
+                               name, ref.elements, n);
     return weight_read_f32(&ref, 0, n, dst);
 }
 
