@@ -137,6 +137,7 @@ typedef struct conch_plan {
  *   CONCH_ERR_RANGE        a field is not allowed; the text lists what is
  *   CONCH_ERR_UNSUPPORTED  the model lacks the mode
  *   CONCH_ERR_NOTFOUND     a file of the model is missing
+ *   CONCH_ERR_FORMAT       a file of the model is damaged, as far as its header shows
  *   CONCH_ERR_NOMEM        it does not fit; the text has both numbers */
 int conch_plan_make(conch_engine *engine, const conch_model *model, const conch_request *request, conch_plan *ret_plan,
                     conch_error *err);

@@ -270,6 +270,19 @@ static void work_plan(struct resolved *r)
     r->plan.tokens = (size_t)tokens;
 }
 
+/* Opens every component once, so that a damaged header or a missing shard is refused now and not after an hour. */
+static int files_check(const struct manifest *m, conch_error *err)
+{
+    const struct component_files *const components[] = {&m->text_files, &m->dit_files, &m->vae_files};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < ARRAY_LEN(components); i++) {
+        struct weights *weights = NULL;
+        rc = weights_open(&weights, (const char *const *)components[i]->paths, components[i]->count, err);
+        weights_close(weights);
+    }
+    return rc;
+}
+
 int resolve(struct resolved *r, conch_engine *engine, const conch_model *model, const conch_request *request,
             conch_error *err)
 {
@@ -300,7 +313,9 @@ int resolve(struct resolved *r, conch_engine *engine, const conch_model *model, 
     r->plan.latent_frames = (int)r->latent_frames;
     r->plan.latent_height = (int)r->height;
     r->plan.latent_width = (int)r->width;
-    rc = text_resolve(r, err);
+    rc = files_check(m, err);
+    if (rc == 0)
+        rc = text_resolve(r, err);
     if (rc == 0)
         rc = memory_check(r, err);
     if (rc == 0)
