@@ -448,9 +448,34 @@ static void documents_that_cannot_be_are_refused_by_field(void **state)
     json_object_del(json_array_get(json_object_get(row(copy, "models", 0), "outputs"), 0), "source");
     assert_document_refused(copy, "models[0].outputs[0].source is missing");
     copy = json_deep_copy(document);
+    json_array_append(json_object_get(json_array_get(json_object_get(row(copy, "models", 0), "outputs"), 0), "seconds"),
+                      json_array_get(json_object_get(row(copy, "prices", 0), "seconds"), 0));
+    assert_document_refused(copy, "models[0].outputs[0].seconds[2]: wanted 1 to 3600, rising");
+    copy = json_deep_copy(document);
+    json_object_set_new(row(copy, "prices", 0), "until", json_string("2025-10-01"));
+    assert_document_refused(copy, "prices[0].until is not after from");
+    copy = json_deep_copy(document);
     json_object_set_new(copy, "format", json_integer(2));
     assert_document_refused(copy, "format is 2, allowed are 1 to 1");
     assert_document_refused(json_array(), "is not an object");
+}
+
+static void days_of_leap_years_are_counted(void **state)
+{
+    static const struct {
+        const char *day;
+        int64_t days;
+    } rows[] = {
+        {"2028-02-29", 21243}, {"2028-03-01", 21244}, {"2028-01-31", 21214}, {"2100-03-01", 47541}, {"1970-01-01", 0}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct catalog other;
+        json_t *copy = json_deep_copy(document);
+        json_object_set_new(row(copy, "prices", 0), "from", json_string(rows[i].day));
+        assert_int_equal(catalog_read(&other, copy, &err), 0);
+        assert_int_equal(other.prices[0].from_ms, rows[i].days * DAY);
+        catalog_finish(&other);
+        json_decref(copy);
+    }
 }
 
 int main(void)
@@ -472,6 +497,7 @@ int main(void)
         cmocka_unit_test(a_price_holds_from_its_first_day_until_the_last),
         cmocka_unit_test(references_are_charged_beyond_the_free_ones),
         cmocka_unit_test(camera_commands_are_marked),
+        cmocka_unit_test(days_of_leap_years_are_counted),
         cmocka_unit_test(documents_that_cannot_be_are_refused_by_field),
     };
     return cmocka_run_group_tests(tests, catalog_open, catalog_close);

@@ -219,6 +219,7 @@ static void a_revived_worker_cannot_finish_what_another_has(void **state)
     assert_int_equal(job_lapse(&job, 100, &event, &err), 0);
     assert_int_equal(job.state, JOB_QUEUED);
     assert_int_equal(job.error, JOB_ERROR_WORKER_LOST);
+    assert_int_equal(job.started_ms, 0);
     assert_int_equal(job_output(&job, first, 101, &event, &err), JOB_ERR_STALE);
     assert_int_equal(job_claim(&job, 100, 102, &event, &err), 0);
     assert_true(job.fence > first);

@@ -168,7 +168,7 @@ static void compare(const struct world *w)
 {
     const struct model *m = &w->model;
     const struct rows *rows = &w->rows;
-    int free_by_lot[LOTS] = {0}, held_by_lot[LOTS] = {0}, by_hold[HOLDS] = {0}, spent = 0, expired = 0, taken = 0;
+    int free_by_lot[LOTS] = {0}, held_by_lot[LOTS] = {0}, by_hold[HOLDS] = {0}, spent = 0, expired = 0;
     for (int i = 0; i < m->coin_count; i++) {
         const int place = m->coin_place[i];
         free_by_lot[m->coin_lot[i]] += place == FREE;
@@ -177,7 +177,6 @@ static void compare(const struct world *w)
             by_hold[place]++;
         spent += place == SPENT;
         expired += place == EXPIRED;
-        taken += place == TAKEN;
     }
     for (int i = 0; i < rows->lot_count; i++) {
         assert_int_equal(rows->lots[i].available, free_by_lot[i]);

@@ -130,7 +130,7 @@ struct job {
     int64_t fence;                               /* of the newest claim; 0: never claimed */
     int64_t lease_until_ms;                      /* 0: nobody has it */
     int64_t due_ms;                              /* queued: not claimed before */
-    int64_t created_ms, started_ms, finished_ms; /* started: the first time running; 0: not yet */
+    int64_t created_ms, started_ms, finished_ms; /* started: running in this attempt; 0: not yet */
     int64_t state_ms;                            /* since when in this state, so that unknown ages visibly */
     int64_t event_count;
 };
