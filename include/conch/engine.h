@@ -29,7 +29,7 @@ typedef struct conch_model conch_model;
 typedef struct conch_engine_options {
     size_t threads;        /* 1..256; 0: the cores this process may use */
     uint64_t memory_bytes; /* what a generation may use at its peak; 0: what the system says is available */
-    const char *cache_dir; /* embeddings of prompts are kept here; NULL: nowhere */
+    const char *cache_dir; /* embeddings of prompts are kept here; NULL or "": nowhere */
     const char *cpu;       /* best kernels to use: ref, avx2, avx512, avx512bf16, amx; NULL: the best there are */
 } conch_engine_options;
 

@@ -137,6 +137,8 @@ out:
 
 int file_make_folders(const char *path, conch_error *err)
 {
+    if (!*path)
+        return conch_error_set(err, CONCH_ERR_RANGE, "an empty name is no folder");
     char *copy = strdup(path);
     if (!copy)
         return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a path");

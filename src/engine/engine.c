@@ -26,7 +26,7 @@ int conch_engine_create(conch_engine **ret_engine, const conch_engine_options *o
         return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for an engine");
     engine->memory_bytes = options->memory_bytes;
     int rc = compute_init(&engine->compute, options->threads, options->cpu, err);
-    if (rc == 0 && options->cache_dir) {
+    if (rc == 0 && options->cache_dir && *options->cache_dir) {
         engine->cache_dir = strdup(options->cache_dir);
         if (!engine->cache_dir)
             rc = conch_error_set(err, CONCH_ERR_NOMEM, "no memory for an engine");

@@ -96,9 +96,18 @@ static void nested_folders_are_made(void **state)
     assert_int_equal(file_make_folders(in_folder("x/y/z"), NULL), 0);
 }
 
+static void a_folder_without_name_is_refused(void **state)
+{
+    conch_error err;
+    char *empty = strdup(""); /* on the heap, where reading on is noticed */
+    assert_int_equal(file_make_folders(empty, &err), CONCH_ERR_RANGE);
+    free(empty);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_folder_without_name_is_refused),
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(a_file_longer_than_the_limit_is_refused),
         cmocka_unit_test(missing_files_folders_and_pipes_are_named_not_waited_for),

@@ -9,6 +9,15 @@
 
 #include "conch/engine.h"
 
+/* Under a sanitizer memory is not what the program took. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_SANITIZED 1
+#elif defined(__has_feature)
+#define TEST_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define TEST_SANITIZED 0
+#endif
+
 /* A folder of its own under /tmp, with 'model' folders inside; removed by test_folder_remove. */
 const char *test_folder_make(const char *name);
 void test_folder_remove(void);

@@ -185,7 +185,7 @@ static void every_failure_is_an_error(const struct job *job)
             fail_msg("allocation %zu: %ld maps are left", n, mapped - mapped_before);
         if (file_count() != files)
             fail_msg("allocation %zu: files are left open", n);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !TEST_SANITIZED
         if (heap_bytes() > heap)
             fail_msg("allocation %zu: %zu bytes are left", n, heap_bytes() - heap);
 #endif
