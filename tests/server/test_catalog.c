@@ -448,8 +448,9 @@ static void documents_that_cannot_be_are_refused_by_field(void **state)
     json_object_del(json_array_get(json_object_get(row(copy, "models", 0), "outputs"), 0), "source");
     assert_document_refused(copy, "models[0].outputs[0].source is missing");
     copy = json_deep_copy(document);
-    json_array_append(json_object_get(json_array_get(json_object_get(row(copy, "models", 0), "outputs"), 0), "seconds"),
-                      json_array_get(json_object_get(row(copy, "prices", 0), "seconds"), 0));
+    json_array_append_new(
+        json_object_get(json_array_get(json_object_get(row(copy, "models", 0), "outputs"), 0), "seconds"),
+        json_integer(10));
     assert_document_refused(copy, "models[0].outputs[0].seconds[2]: wanted 1 to 3600, rising");
     copy = json_deep_copy(document);
     json_object_set_new(row(copy, "prices", 0), "until", json_string("2025-10-01"));
