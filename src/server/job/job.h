@@ -1,20 +1,21 @@
 /* The life of one job, as pure functions over one row: no clock (now_ms is an argument), no store, no allocation.
  *
- *              claim               start               output              finish
- *   queued ------------> submitting ------> running ------------> storing -------> succeeded
- *    ^ |                  |  |  ^             |  ^                  |
- *    | |                  |  |  +-- (retry) --+--|------------------+   retry: back to queued
- *    +-|------- retry ----+  |                   |
- *      |                     | lose              | find
- *      |                     v                   |
- *      |                  unknown ---------------+
- *      |                     | give_up
- *      v                     v
- *   cancelled <- withdraw   failed <- fail (queued, submitting, running, storing)
- *      ^                    blocked <- block (queued, submitting, running, storing)
- *      +-- stop (submitting, running)
+ *   create         claim              start           output           finish
+ *   -----> queued ------> submitting ------> running --------> storing --------> succeeded
+ *            ^                |                 ^
+ *            |                | lose            | find
+ *            |                +-----> unknown --+
+ *            |                           |
+ *            |                           +--- give_up ---> failed
+ *            |
+ *            +--- retry --- submitting; of a local job also running, storing
  *
- * succeeded, failed, blocked and cancelled are terminal: no arrow leaves them, and each is entered by one arrow only.
+ *   queued, submitting, running, storing --- fail -----> failed
+ *   queued, submitting, running, storing --- block ----> blocked
+ *   queued ----------------------------- withdraw -----> cancelled
+ *   submitting, running -------------------- stop -----> cancelled
+ *
+ * succeeded, failed, blocked and cancelled are terminal: no arrow leaves them.
  *
  * Who does the work decides what may be repeated. A local job (our own engine) may begin again from submitting, running
  * or storing. A remote job (a provider that charges) is sent once: from submitting it may go back to queued only while
