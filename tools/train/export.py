@@ -14,6 +14,7 @@ import world
 from files import save_weights
 from reservoir import LENGTHS
 
+FRAMES, DEFAULT_FRAMES = sorted(LENGTHS.values()), 33
 SAMPLING = {"sampler": "euler", "steps": 20, "shift": 3.0, "guidance": 3.0, "negative": ""}
 
 
@@ -33,7 +34,7 @@ def manifest(saved, sampling):
         },
         "sampling": sampling,
         "capabilities": {"modes": ["text", "first_frame", "first_last_frame"], "last_frame": "append",
-                         "sizes": [[world.WIDTH, world.HEIGHT]], "frames": sorted(LENGTHS.values(), reverse=True),
+                         "sizes": [[world.WIDTH, world.HEIGHT]], "frames": FRAMES, "default_frames": DEFAULT_FRAMES,
                          "fps": world.FPS},
     }
 
