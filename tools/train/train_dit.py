@@ -32,7 +32,7 @@ TOKENS_PER_BATCH = 2400                         # per worker: 12 clips of 17 fra
 SHARES = {"short": {5: 1.}, "mixed": {5: .45, 9: .35, 13: .20}}     # of the batches, by latent frames
 GIVEN_FIRST, GIVEN_BOTH = .28, .12              # samples with the first picture, batches with the first and last one
 AUXILIARY = .5                                  # weight of the state loss
-DECAY_FROM, LAST_LR = .64, .04                  # constant learning rate, then a straight line down
+LAST_LR = .04                                   # at the end of the straight line down, as a share of --lr
 
 
 def parse_arguments():
@@ -43,6 +43,7 @@ def parse_arguments():
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--short", type=float, default=.35, help="share of the time with clips of 17 frames only")
     parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--decay-from", type=float, default=.65, help="share of the time with a constant learning rate")
     parser.add_argument("--shift", type=float, default=2.5, help="of the noise levels in training")
     parser.add_argument("--layers", type=int, default=dit.CONFIG["layers"])
     parser.add_argument("--init", help="start from the weights of a model folder (conch.json)")
@@ -235,7 +236,7 @@ class Trainer:
             self.optimizer.zero_grad()
             (loss + AUXILIARY * auxiliary).backward()
             self.workers.average_gradients(self.parameters)
-            decay = 1 if progress < DECAY_FROM else LAST_LR + (1 - LAST_LR) * (1 - progress) / (1 - DECAY_FROM)
+            decay = LAST_LR + (1 - LAST_LR) * min(1, (1 - progress) / (1 - args.decay_from))
             self.optimizer.set_lr(args.lr * decay * min(1, (self.step - first_step + 1) / 80))
             norm = nn.utils.clip_grad_norm_(self.parameters, 1.)
             self.step += 1
