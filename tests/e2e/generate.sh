@@ -11,14 +11,14 @@ clip() {
 probe() { ffprobe -v error -show_entries "$1" -of default=nw=1:nk=1 "$2"; }
 facts() {
     [ "$(probe stream=codec_name,width,height,pix_fmt,r_frame_rate,nb_frames clip.mp4 | tr '\n' ' ')" = \
-        "h264 192 128 yuv420p 12/1 17 " ]
+        "h264 $width $height yuv420p $fps/1 $frames " ]
 }
 tags() {
     [ "$(probe format_tags=title clip.mp4)" = "$prompt" ] &&
-        probe format_tags=comment clip.mp4 | python3 -c '
-import json, sys
+        probe format_tags=comment clip.mp4 | frames=$frames python3 -c '
+import json, os, sys
 c = json.load(sys.stdin)
-assert c["seed"] == 7 and c["steps"] == 2 and c["frames"] == 17 and c["model"] == "conch/tiny", c
+assert c["seed"] == 7 and c["steps"] == 2 and c["frames"] == int(os.environ["frames"]) and c["model"] == "conch/tiny", c
 assert c["prompt"].startswith("a red ball") and c["generator"].startswith("conch "), c
 assert set(c) >= {"guidance", "sampler"}, c'
 }
@@ -27,7 +27,7 @@ bare() {
     gives 0 generate "$prompt" $fast --no-metadata -o bare.mp4 && ! grep -qaE 'red ball|Lavf|x264 - core|conch' bare.mp4
 }
 same_frames() { # two folders of PNGs hold the same bytes
-    [ "$(ls "$1" | wc -l)" -eq 17 ] && diff -r "$1" "$2" >/dev/null
+    [ "$(ls "$1" | wc -l)" -eq "$frames" ] && diff -r "$1" "$2" >/dev/null
 }
 frames() { # FOLDER OPTIONS
     folder=$1
@@ -44,11 +44,11 @@ seed_matters() {
     frames other --seed 8 && ! diff -rq one other >/dev/null
 }
 frames_alone() {
-    [ -f one/frame-0001.png ] && [ -f one/frame-0017.png ] && [ -z "$(ls ./*8*.mp4 2>/dev/null)" ]
+    [ -f one/frame-0001.png ] && [ -f "one/frame-00$frames.png" ] && [ -z "$(ls ./*8*.mp4 2>/dev/null)" ]
 }
 frames_and_clip() {
     gives 0 generate "$prompt" --model "$model" --steps 1 --frames-dir both -o both.mp4 && [ -s both.mp4 ] &&
-        [ "$(ls both | wc -l)" -eq 17 ]
+        [ "$(ls both | wc -l)" -eq "$frames" ]
 }
 frames_kept() { refuses 2 "has frames already" generate "$prompt" --model "$model" --steps 1 --frames-dir one; }
 own_name() {
@@ -70,7 +70,7 @@ random_seed() {
 decode_again() {
     latent=$(sed -n 's/^latent: //p' out.txt)
     [ -s "$latent" ] && gives 0 generate --decode "$latent" -o again.mp4 --frames-dir again &&
-        [ "$(probe stream=nb_frames again.mp4)" = 17 ] && [ "$(probe format_tags=title again.mp4)" = "$prompt" ] &&
+        [ "$(probe stream=nb_frames again.mp4)" = "$frames" ] && [ "$(probe format_tags=title again.mp4)" = "$prompt" ] &&
         gives 0 generate --decode "$latent" --frames-dir again2 -o again2.mp4 && same_frames again again2
 }
 latent_elsewhere() {
@@ -79,8 +79,8 @@ latent_elsewhere() {
 }
 events() {
     gives 0 generate "$prompt" --model "$model" --steps 2 --seed 7 --json --preview p.png -o j.mp4 &&
-        python3 - <<'P'
-import json
+        frames=$frames python3 - <<'P'
+import json, os
 events = [json.loads(line) for line in open("out.txt")]
 names = [e["event"] for e in events]
 assert names[0] == "started" and names[1] == "plan" and names[-1] == "done", names
@@ -89,18 +89,18 @@ assert names.count("preview") == 2, names
 progress = [e for e in events if e["event"] == "progress"]
 assert [p for p in progress if p["phase"] == "decode"] and all(0 <= p["fraction"] <= 1 for p in progress)
 assert all(a["fraction"] <= b["fraction"] + 1e-9 for a, b in zip(progress, progress[1:])), progress
-assert events[-1]["seed"] == 7 and events[-1]["frames"] == 17 and events[-1]["bytes"] > 0
+assert events[-1]["seed"] == 7 and events[-1]["frames"] == int(os.environ["frames"]) and events[-1]["bytes"] > 0
 plan = events[1]
 assert plan["peak_bytes"] >= max(p["bytes"] for p in plan["phases"]) and plan["tokens"] > 0
 P
 }
-preview() { [ "$(probe stream=codec_name,width,height p.png | tr '\n' ' ')" = "png 192 128 " ]; }
+preview() { [ "$(probe stream=codec_name,width,height p.png | tr '\n' ' ')" = "png $width $height " ]; }
 error_event() {
     run generate "$prompt" --model "$model" --size 100x100 --json
-    [ "$code" -eq 2 ] && python3 -c '
-import json
+    [ "$code" -eq 2 ] && size=${width}x$height python3 -c '
+import json, os
 (e,) = [json.loads(l) for l in open("out.txt")]
-assert e["event"] == "error" and e["exit"] == 2 and e["code"] == "invalid_value" and "192x128" in e["text"], e'
+assert e["event"] == "error" and e["exit"] == 2 and e["code"] == "invalid_value" and os.environ["size"] in e["text"], e'
 }
 plan_only() {
     gives 0 generate "$prompt" --model "$model" --plan && grep -q '^peak' out.txt && grep -q 'tokens a pass' out.txt
@@ -118,7 +118,7 @@ last_frame() {
         --last-frame one/frame-0001.png -o fl.mp4 && ! cmp -s ff.mp4 fl.mp4
 }
 first_frame_shows() { # the clip begins with the picture: far nearer to it than a clip without it
-    ffmpeg -v error -f lavfi -i color=red:s=192x128 -frames:v 1 red.png </dev/null &&
+    ffmpeg -v error -f lavfi -i color=red:s=${width}x$height -frames:v 1 red.png </dev/null &&
         gives 0 generate "a red ball" --model "$model" --steps 8 --seed 7 --first-frame red.png --frames-dir red &&
         python3 - <<'P'
 import subprocess
@@ -143,7 +143,8 @@ pruned() {
     [ "$(ls "$XDG_STATE_HOME/conch/latents" | wc -l)" -le 16 ]
 }
 seconds() {
-    gives 0 generate "$prompt" --model "$model" --steps 1 --seconds 1.4 -o s.mp4 && [ "$(probe stream=nb_frames s.mp4)" = 17 ]
+    gives 0 generate "$prompt" --model "$model" --steps 1 --seconds "${seconds%?}" -o s.mp4 &&
+        [ "$(probe stream=nb_frames s.mp4)" = "$frames" ]
 }
 f32() { gives 0 generate "$prompt" --model "$model" --steps 1 --precision f32 -o f32.mp4; }
 samplers() {

@@ -34,9 +34,9 @@ say "a prompt that is not UTF-8 names the byte" refuses 2 "byte" generate "$(pri
 say "a prompt without quotes" refuses 2 "quotes" generate red ball --model "$model" -o clean/x.mp4
 say "an unknown option suggests the nearest" refuses 2 "--steps" $go --stpes 3
 say "an unknown command suggests the nearest" refuses 2 "generate" genrate ball
-say "an unknown size lists the sizes" refuses 2 "192x128" $go --size 832x480
-say "an unknown length lists the seconds" refuses 2 "1.42" $go --seconds 9
-say "an unknown number of frames lists them" refuses 2 "17" $go --frames 16
+say "an unknown size lists the sizes" refuses 2 "${width}x$height" $go --size 832x480
+say "an unknown length lists the seconds" refuses 2 "$seconds" $go --seconds 9
+say "an unknown number of frames lists them" refuses 2 "$frames" $go --frames 16
 say "an unknown sampler lists them" refuses 2 "unipc" $go --sampler magic
 say "steps out of range" refuses 2 "1 to 1000" $go --steps 0
 say "guidance out of range" refuses 2 "100" $go --guidance 101
