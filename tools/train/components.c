@@ -18,8 +18,8 @@ int label_components(const uint8_t *mask, int height, int width, int32_t *labels
         labels[i] = ++count;
         while (top > 0) {
             int at = stack[--top], x = at % width;
-            int next[4] = { x > 0 ? at - 1 : at, x < width - 1 ? at + 1 : at, at >= width ? at - width : at,
-                            at < width * (height - 1) ? at + width : at };
+            int next[4] = {x > 0 ? at - 1 : at, x < width - 1 ? at + 1 : at, at >= width ? at - width : at,
+                           at < width * (height - 1) ? at + width : at};
             for (int k = 0; k < 4; k++)
                 if (mask[next[k]] && !labels[next[k]]) {
                     labels[next[k]] = count;

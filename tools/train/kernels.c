@@ -6,21 +6,30 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { WIDEST = 2048 };                         /* channels */
+enum { WIDEST = 2048 }; /* channels */
 
 static inline float load(uint16_t v)
 {
-    union { uint32_t u; float f; } q = { (uint32_t)v << 16 };
+    union {
+        uint32_t u;
+        float f;
+    } q = {(uint32_t)v << 16};
     return q.f;
 }
 
-static inline uint16_t store(float f)           /* rounds to nearest even */
+static inline uint16_t store(float f) /* rounds to nearest even */
 {
-    union { float f; uint32_t u; } q = { f };
+    union {
+        float f;
+        uint32_t u;
+    } q = {f};
     return (uint16_t)((q.u + 0x7fff + ((q.u >> 16) & 1)) >> 16);
 }
 
-static inline float sigmoid(float x) { return 1.f / (1.f + expf(fminf(-x, 80.f))); }
+static inline float sigmoid(float x)
+{
+    return 1.f / (1.f + expf(fminf(-x, 80.f)));
+}
 
 /* ---- VAE: y = silu(x / |x| * sqrt(C) * gamma); rows [batch][n][C]; y has `pad` zero rows in front of every batch
  * entry, which is the causal time padding of the convolution that follows. */
@@ -49,7 +58,7 @@ void norm_silu_forward(const uint16_t *x, const float *gamma, uint16_t *y, float
 void norm_silu_backward(const uint16_t *x, const float *gamma, const float *inverse, const uint16_t *dy, uint16_t *dx,
                         float *dgamma, long batch, long n, long pad, int c)
 {
-    float du[WIDEST], sum[WIDEST] = { 0 };
+    float du[WIDEST], sum[WIDEST] = {0};
     for (long b = 0; b < batch; b++)
         for (long i = 0; i < n; i++) {
             const uint16_t *in = x + (b * n + i) * c, *d = dy + (b * (n + pad) + pad + i) * c;
@@ -91,8 +100,8 @@ void modulate_forward(const float *x, const float *scale, const float *shift, ui
         }
 }
 
-void modulate_backward(const float *x, const float *scale, const float *stats, const uint16_t *dy, float *dx, float *dscale,
-                       float *dshift, long groups, long n, int c)
+void modulate_backward(const float *x, const float *scale, const float *stats, const uint16_t *dy, float *dx,
+                       float *dscale, float *dshift, long groups, long n, int c)
 {
     float du[WIDEST], sum_scale[WIDEST], sum_shift[WIDEST];
     for (long g = 0; g < groups; g++) {
@@ -131,8 +140,8 @@ void gate_forward(const float *x, const uint16_t *y, const float *gate, float *z
                 z[i * c + k] = x[i * c + k] + load(y[i * c + k]) * gate[g * c + k];
 }
 
-void gate_backward(const uint16_t *y, const float *gate, const float *dz, uint16_t *dy, float *dgate, long groups, long n,
-                   int c)
+void gate_backward(const uint16_t *y, const float *gate, const float *dz, uint16_t *dy, float *dgate, long groups,
+                   long n, int c)
 {
     float sum[WIDEST];
     for (long g = 0; g < groups; g++) {
@@ -149,8 +158,8 @@ void gate_backward(const uint16_t *y, const float *gate, const float *dz, uint16
 
 /* ---- DiT: RMS norm over the whole width, then rotation of adjacent pairs; x bf16 [batch][length][C].
  * `table` [length][head] holds cos, sin of each pair, or is null for no rotation. */
-void norm_rotate_forward(const uint16_t *x, const float *weight, const float *table, uint16_t *y, float *inverse, long batch,
-                         long length, int c, int head, float eps)
+void norm_rotate_forward(const uint16_t *x, const float *weight, const float *table, uint16_t *y, float *inverse,
+                         long batch, long length, int c, int head, float eps)
 {
     for (long i = 0; i < batch * length; i++) {
         const uint16_t *in = x + i * c;
@@ -175,10 +184,10 @@ void norm_rotate_forward(const uint16_t *x, const float *weight, const float *ta
     }
 }
 
-void norm_rotate_backward(const uint16_t *x, const float *weight, const float *table, const float *inverse, const uint16_t *dy,
-                          uint16_t *dx, float *dweight, long batch, long length, int c, int head)
+void norm_rotate_backward(const uint16_t *x, const float *weight, const float *table, const float *inverse,
+                          const uint16_t *dy, uint16_t *dx, float *dweight, long batch, long length, int c, int head)
 {
-    float du[WIDEST], total[WIDEST] = { 0 };
+    float du[WIDEST], total[WIDEST] = {0};
     for (long i = 0; i < batch * length; i++) {
         const uint16_t *in = x + i * c, *d = dy + i * c;
         float r = inverse[i], dot = 0;

@@ -5,7 +5,7 @@
 #include <math.h>
 
 enum { SUBSTEPS = 64, MOST_BODIES = 4 };
-static const float RESTING_SPEED = 0.10f;       /* slower than this at the floor, a body stops bouncing */
+static const float RESTING_SPEED = 0.10f; /* slower than this at the floor, a body stops bouncing */
 static const float COLLISION_RESTITUTION = 0.85f;
 
 static void step_free(struct body *b, float ground, float gravity, float dt)
