@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static pthread_once_t crash_once = PTHREAD_ONCE_INIT;
-static bool crash_wanted;     /* written once */
+static bool crash_wanted;      /* written once */
 static atomic_long calls_left; /* the call that takes it to zero is the last */
 
 static void crash_read(void)
