@@ -1,0 +1,327 @@
+/* What can be asked of Conch, whatever the wire format: one verb a function, one file a subject.
+ *
+ * A dialect decodes a request into these structs, calls a verb, and words the result or the refusal its own way.
+ * Nothing here knows HTTP or JSON shapes of a dialect. All verbs may block (a commit, a fetch, a decoder's process) and
+ * may be called from many threads; those marked fast never wait for anything but a read of the store.
+ *
+ * Results: 0, or a negative code with *ret_problem filled (never NULL there): what kind it is decides the dialect's
+ * code, its parts the wording. Strings in results belong to the result, which has a _finish. */
+#ifndef SERVER_API_API_H
+#define SERVER_API_API_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "conch/error.h"
+#include "server/job/catalog.h"
+#include "server/job/job.h"
+#include "server/store/store.h"
+
+struct api;
+
+/* ---- refusals ---- */
+
+enum api_kind {
+    API_OK,
+    API_INVALID,      /* a field; field, value, allowed say which */
+    API_UNAUTHORIZED, /* no key, or a wrong, revoked or expired one */
+    API_FORBIDDEN,    /* the key's scopes do not have it */
+    API_NOT_FOUND,
+    API_CONFLICT,   /* the thing is not in a state that allows it */
+    API_REUSED_KEY, /* an Idempotency-Key with another request */
+    API_TOO_LARGE,
+    API_BALANCE,
+    API_BUDGET,     /* of the key */
+    API_RATE_LIMIT, /* requests a minute; retry_after_s */
+    API_QUEUE_FULL, /* queued jobs of the key, or of the server; retry_after_s */
+    API_CONTENT_POLICY,
+    API_UNAVAILABLE_HERE, /* well-formed, but nothing here can do it: a template, a model without weights */
+    API_FETCH,            /* a URL of the request could not be fetched, or may not be */
+    API_BUSY,             /* too much at once, the disk is full, the database locked; retry_after_s */
+    API_TIMEOUT,          /* rehearsed */
+    API_INTERNAL
+};
+const char *api_kind_name(enum api_kind kind); /* "invalid", ... */
+int api_kind_status(enum api_kind kind);       /* the usual HTTP status: 400, 401, ... */
+
+struct api_problem {
+    enum api_kind kind;
+    char field[64]; /* "resolution"; a dialect may map it to its own name; "" when none is to blame */
+    char value[80];
+    char allowed[600];
+    char text[900];    /* all in one sentence for a person; holds no secret */
+    int retry_after_s; /* 0: waiting does not help, or nobody knows */
+};
+
+/* Fills it; returns -1 so that `return api_refuse(...)` is one statement. */
+int api_refuse(struct api_problem *problem, enum api_kind kind, const char *field, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* ---- set-up ---- */
+
+struct config;
+struct blob_store;
+
+struct api_settings {
+    const struct config *config;
+    const struct catalog *catalog;
+    struct store *store;
+    struct blob_store *blobs;
+    const char *version;
+};
+/* Reads or makes the secrets of the installation, the first account and its admin key. ret_first_key: the new admin
+ * key, shown once (malloc'ed), or NULL when there is one already or CONCH_ADMIN_KEY set it. */
+int api_create(struct api **ret_api, const struct api_settings *settings, char **ret_first_key, conch_error *err);
+void api_destroy(struct api *api);
+
+const struct catalog *api_catalog(const struct api *api);
+const struct config *api_config(const struct api *api);
+
+/* ---- who calls ---- */
+
+struct api_caller {
+    struct store_key key; /* id, account, scopes, limits */
+    char address[64];
+    char request_id[33];
+    const char *origin; /* "http://127.0.0.1:8787", for links */
+};
+
+/* token: the key as sent (without "Bearer "), or NULL. Fast (a cache of some seconds stands before the store). */
+int api_authenticate(struct api *api, const char *token, struct api_caller *ret_caller,
+                     struct api_problem *ret_problem);
+/* API_FORBIDDEN names the scope that is missing. */
+int api_require(const struct api_caller *caller, enum store_scope scope, struct api_problem *ret_problem);
+/* Counts a request against the key's requests a minute. */
+int api_rate(struct api *api, const struct api_caller *caller, struct api_problem *ret_problem);
+
+/* ---- the same request again: Idempotency-Key ---- */
+
+/* The answer to a POST as bytes, so that the same request gets the same bytes. A verb that takes an api_once and has a
+ * key in it looks for a kept answer first: when there is one, it does nothing and sets replayed, status and body; when
+ * not, it calls render inside its transaction and keeps what that made. Without a key render is called all the same, so
+ * that a dialect has one path. API_REUSED_KEY when the kept one was another request. */
+struct api_once {
+    const char *key;   /* NULL: none was sent; at most 255 characters */
+    const char *scope; /* "POST /conch/v1/jobs" */
+    const void *request;
+    size_t request_size; /* body; is hashed together with scope */
+    int (*render)(void *context, const void *result, int *ret_status, struct buf *ret_body, conch_error *err);
+    void *context;
+    /* results */
+    bool replayed;
+    int status;
+    struct buf body; /* the caller finishes it */
+};
+
+/* ---- jobs ---- */
+
+/* Where a picture or other medium comes from. Exactly one of url, data and file_id. */
+struct api_media {
+    enum store_input_role role;
+    const char *url;  /* http(s), data:, or mm_file://ID */
+    const void *data; /* bytes that came with the request (multipart) */
+    size_t data_size;
+    const char *path; /* or a spooled file */
+    int64_t file_id;
+    const char *field; /* its name in the request, for refusals: "first_frame_image" */
+};
+
+enum api_choice { API_DEFAULT, API_ON, API_OFF };
+
+struct api_submit {
+    const char *dialect;            /* "conch", "minimax1", ... */
+    const char *task;               /* NULL: "generation"; "context": expand the prompt only; "template"; "image" */
+    const char *model;              /* as sent */
+    const char *prompt, *negative;  /* NULL: none */
+    const char *resolution, *ratio; /* as sent, NULL: the default */
+    int width, height;              /* instead of resolution; 0: none */
+    int64_t seconds;                /* 0: the default */
+    int64_t seed;                   /* -1: none */
+    int steps;                      /* 0: default; local models only */
+    double guidance;                /* 0: default */
+    enum api_choice optimizer, pretreatment, watermark;
+    const char *expansion; /* H3-Max: disabled, balanced, quality */
+    int32_t priority;
+    const struct api_media *media;
+    size_t media_count;                        /* at most STORE_INPUTS_MAX */
+    const char *callback_url, *callback_style; /* NULL: none. Preflighted (challenge where the style has one) */
+    json_t *metadata;                          /* object of at most 16 short strings, shown again; NULL; borrowed */
+};
+
+/* What a request will be and cost, without making it. */
+struct api_estimate {
+    struct catalog_resolved resolved; /* model, output, mode, seconds */
+    char served_by[128], backend[16];
+    bool sandbox;
+    enum ledger_unit unit;
+    int64_t amount;          /* of the hold */
+    int64_t list_microusd;   /* what the hosted model would cost, 0 for our own */
+    int64_t wait_ms, run_ms; /* expected, from the queue and measured rates; -1: not known */
+    int64_t available;       /* of the account, in unit */
+    char prompt_used[8192];  /* after the optimizer */
+    json_t *notes;           /* array of strings; owned */
+};
+void api_estimate_finish(struct api_estimate *estimate);
+int api_estimate(struct api *api, const struct api_caller *caller, const struct api_submit *submit,
+                 struct api_estimate *ret, struct api_problem *ret_problem);
+
+/* A job as it is shown. */
+struct api_job {
+    struct store_job row;
+    bool sandbox;
+    json_t *details;                /* parsed row.details; owned */
+    int64_t place;                  /* in the queue, 0: next; -1: not queued */
+    int64_t eta_ms;                 /* Unix time when it will be done; 0: not known */
+    struct store_file file, poster; /* id 0: none */
+    struct store_input inputs[STORE_INPUTS_MAX];
+    size_t input_count;
+};
+void api_job_finish(struct api_job *job);
+
+/* Validates, fetches and looks at the media, expands the prompt, asks the safety hook, preflights the callback, then in
+ * one transaction: kept answer, limits of the key, hold, job, event, kept answer. once->render gets a const struct
+ * api_job *. *ret is not written for a replay. */
+int api_job_submit(struct api *api, const struct api_caller *caller, const struct api_submit *submit,
+                   struct api_once *once, struct api_job *ret, struct api_problem *ret_problem);
+
+/* Fast. Only jobs of the caller's account (an admin: all). API_NOT_FOUND. */
+int api_job_get(struct api *api, const struct api_caller *caller, int64_t id, struct api_job *ret,
+                struct api_problem *ret_problem);
+
+struct api_job_list {
+    struct api_job *jobs; /* owned */
+    size_t count;
+    int64_t total; /* -1: not asked for */
+    bool more;
+};
+void api_job_list_finish(struct api_job_list *list);
+/* filter.account_id is set from the caller. */
+int api_job_list(struct api *api, const struct api_caller *caller, const struct store_job_filter *filter,
+                 const struct store_page *page, bool with_total, struct api_job_list *ret,
+                 struct api_problem *ret_problem);
+
+/* API_CONFLICT for a terminal job; ret as it is afterwards. */
+int api_job_cancel(struct api *api, const struct api_caller *caller, int64_t id, struct api_once *once,
+                   struct api_job *ret, struct api_problem *ret_problem);
+/* Only terminal jobs: gone from lists, its files too (the money stays in the books). API_CONFLICT. */
+int api_job_delete(struct api *api, const struct api_caller *caller, int64_t id, struct api_problem *ret_problem);
+/* Until the sweep has taken its files. */
+int api_job_restore(struct api *api, const struct api_caller *caller, int64_t id, struct api_problem *ret_problem);
+/* accepted 1, -1, 0; note may be NULL. */
+int api_job_accept(struct api *api, const struct api_caller *caller, int64_t id, int accepted, const char *note,
+                   struct api_job *ret, struct api_problem *ret_problem);
+
+/* Decides about a job in unknown. Admin. */
+int api_job_give_up(struct api *api, const struct api_caller *caller, int64_t id, bool charge, struct api_job *ret,
+                    struct api_problem *ret_problem);
+
+/* Events after an id; fast. filter.account_id is set from the caller. */
+int api_event_list(struct api *api, const struct api_caller *caller, const struct store_event_filter *filter,
+                   struct store_event *ret, size_t *count, struct api_problem *ret_problem);
+
+/* The newest preview picture of a running job (PNG or JPEG bytes, malloc'ed). API_NOT_FOUND when there is none. */
+int api_job_preview(struct api *api, const struct api_caller *caller, int64_t id, void **ret_data, size_t *ret_size,
+                    struct api_problem *ret_problem);
+
+/* ---- files ---- */
+
+struct api_upload {
+    const char *purpose; /* "video_generation_input" and those of the dialect */
+    const char *name;    /* as the client calls it; cleaned */
+    const void *data;    /* or */
+    const char *path;    /* a spooled file, which is copied or moved */
+    size_t size;
+    int64_t lifetime_ms; /* 0: the default for its purpose */
+};
+int api_file_put(struct api *api, const struct api_caller *caller, const struct api_upload *upload,
+                 struct api_once *once, struct store_file *ret, struct api_problem *ret_problem);
+int api_file_get(struct api *api, const struct api_caller *caller, int64_t id, struct store_file *ret,
+                 struct api_problem *ret_problem);
+int api_file_list(struct api *api, const struct api_caller *caller, const struct store_file_filter *filter,
+                  const struct store_page *page, struct store_file *ret, size_t *ret_count,
+                  struct api_problem *ret_problem);
+int api_file_delete(struct api *api, const struct api_caller *caller, int64_t id, struct api_problem *ret_problem);
+/* The bytes: a descriptor that the caller closes. */
+int api_file_open(struct api *api, const struct store_file *file, int *ret_file, struct api_problem *ret_problem);
+
+/* A link that works without a key until it expires: ORIGIN/files/ID/EXPIRES/MAC/NAME. malloc'ed; NULL: no memory. */
+char *api_file_link(struct api *api, const char *origin, const struct store_file *file, int64_t lifetime_ms,
+                    int64_t *ret_expires_ms);
+/* The file of such a path ("/files/…"); API_FORBIDDEN when the proof is wrong or too old. */
+int api_file_by_link(struct api *api, const char *path, struct store_file *ret, struct api_problem *ret_problem);
+
+/* ---- models ---- */
+
+/* A model that can be asked for: of the catalog, or a model folder of this machine. */
+struct api_model {
+    const struct catalog_model *model;
+    char served_by[128], backend[16];
+    bool sandbox, available;
+    char reason[200];  /* why not available */
+    const char *alias; /* the operator's name for it, or NULL */
+};
+int api_model_list(struct api *api, const struct api_caller *caller, struct api_model *ret, size_t *count,
+                   struct api_problem *ret_problem);
+/* By slug, hosted name or alias: what serves it. API_INVALID with the candidates for an unpinned name. */
+int api_model_get(struct api *api, const char *name, struct api_model *ret, struct api_problem *ret_problem);
+
+/* ---- accounts, keys, money ---- */
+
+int api_account_add(struct api *api, const struct api_caller *caller, const char *name, struct api_once *once,
+                    struct store_account *ret, struct api_problem *ret_problem);
+int api_account_list(struct api *api, const struct api_caller *caller, const struct store_page *page,
+                     struct store_account *ret, size_t *ret_count, struct api_problem *ret_problem);
+
+struct api_key_new {
+    int64_t account_id; /* 0: the caller's */
+    const char *name;
+    unsigned scopes; /* 0: generate, read and usage; at most the caller's own */
+    int64_t budget_microusd, expires_ms;
+    int32_t queued_max, running_max, priority_max; /* -1: the server's */
+    const char *policy;                            /* NULL: the server's */
+};
+/* The key itself is in secret (shown this once; render of once gets a const struct api_key_made *). Kept answers do not
+ * hold the secret: a replay shows "" in its place. */
+struct api_key_made {
+    struct store_key key;
+    char secret[80]; /* "ck_…" */
+};
+int api_key_add(struct api *api, const struct api_caller *caller, const struct api_key_new *add, struct api_once *once,
+                struct api_key_made *ret, struct api_problem *ret_problem);
+int api_key_list(struct api *api, const struct api_caller *caller, int64_t account_id, const struct store_page *page,
+                 struct store_key *ret, size_t *ret_count, struct api_problem *ret_problem);
+int api_key_revoke(struct api *api, const struct api_caller *caller, int64_t id, struct store_key *ret,
+                   struct api_problem *ret_problem);
+
+struct api_balance {
+    struct ledger_lot lots[2 * LEDGER_LOTS_MAX];
+    size_t lot_count;
+    int64_t available[LEDGER_UNITS], held[LEDGER_UNITS];
+};
+int api_balance(struct api *api, const struct api_caller *caller, int64_t account_id, struct api_balance *ret,
+                struct api_problem *ret_problem);
+/* Admin. once->render gets a const struct ledger_lot *. */
+int api_grant(struct api *api, const struct api_caller *caller, const struct store_grant *grant, struct api_once *once,
+              struct ledger_lot *ret, struct api_problem *ret_problem);
+int api_statement(struct api *api, const struct api_caller *caller, const struct store_statement_filter *filter,
+                  const struct store_page *page, struct store_statement_line *ret, size_t *ret_count,
+                  struct api_problem *ret_problem);
+int api_usage(struct api *api, const struct api_caller *caller, const struct store_usage_filter *filter,
+              struct store_usage_row *ret, size_t *count, struct api_problem *ret_problem);
+
+/* ---- the server itself ---- */
+
+struct api_health {
+    bool store, blobs, engine; /* engine: a worker was seen lately */
+    int64_t queued, running, free_bytes;
+    char text[300];
+};
+int api_health(struct api *api, struct api_health *ret);
+
+/* Prometheus text. */
+int api_metrics(struct api *api, struct buf *ret, conch_error *err);
+
+#endif
