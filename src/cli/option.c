@@ -92,6 +92,14 @@ static int parse_size(const char *name, const char *text, struct option_size *re
     return 0;
 }
 
+static int list_add(const char *name, const char *text, struct option_list *list, conch_error *err)
+{
+    if (list->count == OPTION_LIST_MAX)
+        return conch_error_set(err, CONCH_ERR_RANGE, "%s was given more than %d times", name, OPTION_LIST_MAX);
+    list->item[list->count++] = text;
+    return 0;
+}
+
 static int option_set(const struct option *option, const char *name, const char *value, void *settings,
                       conch_error *err)
 {
@@ -104,6 +112,7 @@ static int option_set(const struct option *option, const char *name, const char 
     case OPTION_SEED: return parse_seed(name, value, field, err);
     case OPTION_BYTES: return option_parse_bytes(value, name, field, err);
     case OPTION_SIZE: return parse_size(name, value, field, err);
+    case OPTION_LIST: return list_add(name, value, field, err);
     case OPTION_HEADING: break;
     }
     assert(!"a heading is never matched");

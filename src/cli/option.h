@@ -20,6 +20,7 @@ enum option_kind {
     OPTION_SEED,    /* struct option_seed */
     OPTION_BYTES,   /* uint64_t, from "4G", "512M", "100000"; above 0 */
     OPTION_SIZE,    /* struct option_size, from "192x128" */
+    OPTION_LIST,    /* struct option_list: may be given several times */
     OPTION_HEADING, /* no option: a line of the help that starts a group */
 };
 
@@ -30,6 +31,13 @@ struct option_seed {
 
 struct option_size {
     int width, height; /* 1 .. 100000 */
+};
+
+enum { OPTION_LIST_MAX = 64 };
+
+struct option_list {
+    const char *item[OPTION_LIST_MAX]; /* pointing into argv, in the order given */
+    size_t count;
 };
 
 struct option {
@@ -50,7 +58,7 @@ struct option_words {
 };
 
 /* Fills settings (the struct that the offsets speak of) and the remaining words from argv[0 .. argc-1]. An option given
- * twice takes the later value. CONCH_ERR_RANGE. */
+ * twice takes the later value, but for OPTION_LIST. CONCH_ERR_RANGE. */
 int option_parse(const struct option *table, int argc, const char *const *argv, void *settings,
                  struct option_words *ret_words, conch_error *err);
 

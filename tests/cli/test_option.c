@@ -11,6 +11,7 @@ struct settings {
     struct option_seed seed;
     uint64_t memory;
     struct option_size size;
+    struct option_list set;
 };
 
 #define FIELD(name) offsetof(struct settings, name)
@@ -24,6 +25,7 @@ static const struct option table[] = {
     {"seed", 0, OPTION_SEED, FIELD(seed), "N", "which", 0, 0},
     {"memory", 0, OPTION_BYTES, FIELD(memory), "SIZE", "at most", 0, 0},
     {"size", 0, OPTION_SIZE, FIELD(size), "WxH", "pixels", 0, 0},
+    {"set", 0, OPTION_LIST, FIELD(set), "NAME=VALUE", "several", 0, 0},
     {0},
 };
 
@@ -59,6 +61,20 @@ static void the_later_of_two_values_holds(void **state)
     struct option_words words;
     assert_int_equal(PARSE(&s, &words, NULL, "-o", "a", "--output=b"), 0);
     assert_string_equal(s.output, "b");
+}
+
+static void a_list_keeps_every_value_up_to_its_maximum(void **state)
+{
+    struct settings s = {0};
+    struct option_words words;
+    conch_error err;
+    assert_int_equal(PARSE(&s, &words, NULL, "--set", "a=1", "--set=b=2"), 0);
+    assert_int_equal(s.set.count, 2);
+    assert_string_equal(s.set.item[0], "a=1");
+    assert_string_equal(s.set.item[1], "b=2");
+    s.set.count = OPTION_LIST_MAX;
+    assert_int_equal(PARSE(&s, &words, &err, "--set", "c=3"), CONCH_ERR_RANGE);
+    assert_non_null(strstr(err.text, "--set was given more than 64 times"));
 }
 
 static void a_value_may_be_empty_or_begin_with_a_dash(void **state)
@@ -185,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_way_to_write_a_value_is_read),
         cmocka_unit_test(the_later_of_two_values_holds),
+        cmocka_unit_test(a_list_keeps_every_value_up_to_its_maximum),
         cmocka_unit_test(a_value_may_be_empty_or_begin_with_a_dash),
         cmocka_unit_test(what_is_not_allowed_is_refused_with_what_is),
         cmocka_unit_test(a_missing_or_unwanted_value_is_named),
