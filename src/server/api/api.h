@@ -134,7 +134,7 @@ enum api_choice { API_DEFAULT, API_ON, API_OFF };
 struct api_submit {
     const char *dialect;            /* "conch", "minimax1", ... */
     const char *task;               /* NULL: "generation"; "context": expand the prompt only; "template"; "image" */
-    const char *model;              /* as sent */
+    const char *model;              /* as sent; NULL: the operator's default (engine.default_model) */
     const char *prompt, *negative;  /* NULL: none */
     const char *resolution, *ratio; /* as sent, NULL: the default */
     int width, height;              /* instead of resolution; 0: none */
@@ -247,7 +247,8 @@ int api_file_delete(struct api *api, const struct api_caller *caller, int64_t id
 /* The bytes: a descriptor that the caller closes. */
 int api_file_open(struct api *api, const struct store_file *file, int *ret_file, struct api_problem *ret_problem);
 
-/* A link that works without a key until it expires: ORIGIN/files/ID/EXPIRES/MAC/NAME. malloc'ed; NULL: no memory. */
+/* A link that works without a key until it expires: ORIGIN/files/ID/EXPIRES/MAC/NAME. lifetime_ms 0: the configuration's
+ * (jobs.link_lifetime); it never outlives the file. malloc'ed; NULL: no memory. */
 char *api_file_link(struct api *api, const char *origin, const struct store_file *file, int64_t lifetime_ms,
                     int64_t *ret_expires_ms);
 /* The file of such a path ("/files/…"); API_FORBIDDEN when the proof is wrong or too old. */
@@ -320,6 +321,10 @@ struct api_health {
     char text[300];
 };
 int api_health(struct api *api, struct api_health *ret);
+
+/* Who works here, seen within the last minute. Admin. *count: room before, rows after; each is to be finished. */
+int api_worker_list(struct api *api, const struct api_caller *caller, struct store_worker *ret, size_t *count,
+                    struct api_problem *ret_problem);
 
 /* Prometheus text. */
 int api_metrics(struct api *api, struct buf *ret, conch_error *err);
