@@ -72,7 +72,9 @@ struct config {
     } engine;
     struct {
         bool enabled;
-        int speed; /* enum config_speed */
+        bool charge;     /* takes the list price from the account, to rehearse the way of the money too */
+        bool references; /* rehearses modes whose pictures our pixels cannot show: subjects, references */
+        int speed;       /* enum config_speed */
         char *watermark;
     } sandbox;
     struct {

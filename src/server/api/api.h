@@ -27,6 +27,7 @@ struct api;
 enum api_kind {
     API_OK,
     API_INVALID,      /* a field; field, value, allowed say which */
+    API_INVISIBLE,    /* a text has so many invisible characters that something seems to be hidden in it */
     API_UNAUTHORIZED, /* no key, or a wrong, revoked or expired one */
     API_FORBIDDEN,    /* the key's scopes do not have it */
     API_NOT_FOUND,
@@ -71,6 +72,7 @@ struct api_settings {
     struct store *store;
     struct blob_store *blobs;
     const char *version;
+    const char *catalog_folder; /* where policy.json is, for a config without safety.words_file; NULL: nowhere */
 };
 /* Reads or makes the secrets of the installation, the first account and its admin key. ret_first_key: the new admin
  * key, shown once (malloc'ed), or NULL when there is one already or CONCH_ADMIN_KEY set it. */
@@ -172,7 +174,7 @@ int api_estimate(struct api *api, const struct api_caller *caller, const struct 
 struct api_job {
     struct store_job row;
     bool sandbox;
-    json_t *details;                /* parsed row.details; owned */
+    json_t *details;                /* NULL until api_job_details has been called; owned */
     int64_t place;                  /* in the queue, 0: next; -1: not queued */
     int64_t eta_ms;                 /* Unix time when it will be done; 0: not known */
     struct store_file file, poster; /* id 0: none */
@@ -180,6 +182,10 @@ struct api_job {
     size_t input_count;
 };
 void api_job_finish(struct api_job *job);
+
+/* row.details as an object (docs/jobs.md names its members), parsed at the first call; belongs to the job. An empty
+ * object when there is nothing; NULL: no memory. Not for two threads with one job at a time. */
+const json_t *api_job_details(const struct api_job *job);
 
 /* Validates, fetches and looks at the media, expands the prompt, asks the safety hook, preflights the callback, then in
  * one transaction: kept answer, limits of the key, hold, job, event, kept answer. once->render gets a const struct
@@ -190,6 +196,13 @@ int api_job_submit(struct api *api, const struct api_caller *caller, const struc
 /* Fast. Only jobs of the caller's account (an admin: all). API_NOT_FOUND. */
 int api_job_get(struct api *api, const struct api_caller *caller, int64_t id, struct api_job *ret,
                 struct api_problem *ret_problem);
+
+/* The row alone, for polls: place -1, eta_ms 0, no files (their ids are in the row), no inputs. Faster still. */
+int api_job_peek(struct api *api, const struct api_caller *caller, int64_t id, struct api_job *ret,
+                 struct api_problem *ret_problem);
+
+/* As api_job_get for whoever sends callbacks: no caller, any account. */
+int api_job_show(struct api *api, int64_t id, struct api_job *ret, conch_error *err);
 
 struct api_job_list {
     struct api_job *jobs; /* owned */
@@ -326,7 +339,11 @@ int api_health(struct api *api, struct api_health *ret);
 int api_worker_list(struct api *api, const struct api_caller *caller, struct store_worker *ret, size_t *count,
                     struct api_problem *ret_problem);
 
-/* Prometheus text. */
+/* Workers seen within the last minute; each is to be finished. *count: room before, rows after. Admin. */
+int api_worker_list(struct api *api, const struct api_caller *caller, struct store_worker *ret, size_t *count,
+                    struct api_problem *ret_problem);
+
+/* Prometheus text: what the verbs counted since the start, and gauges from the store. */
 int api_metrics(struct api *api, struct buf *ret, conch_error *err);
 
 #endif
