@@ -59,6 +59,7 @@ static int arrow_make(struct job *job, enum job_arrow arrow)
     case JOB_ARROW_RENEW: return job_renew(job, 3, 100, NOW, &event, &err);
     case JOB_ARROW_RESUME: job->lease_until_ms = 0; return job_claim(job, 100, NOW, &event, &err);
     case JOB_ARROW_DROP: job->lease_until_ms = NOW; return job_lapse(job, NOW, &event, &err);
+    case JOB_ARROW_HAND_BACK: return job_hand_back(job, 3, NOW, &event, &err);
     }
     return -1;
 }
@@ -98,6 +99,7 @@ static const struct arrow_row rows[] = {
     {JOB_ARROW_RENEW, {-1, S, R, T, -1, -1, -1, -1, U}, {-1, S, R, T, -1, -1, -1, -1, U}},
     {JOB_ARROW_RESUME, {-1, -1, -1, -1, -1, -1, -1, -1, -1}, {-1, -1, R, T, -1, -1, -1, -1, U}},
     {JOB_ARROW_DROP, {-1, -1, -1, -1, -1, -1, -1, -1, -1}, {-1, -1, R, T, -1, -1, -1, -1, U}},
+    {JOB_ARROW_HAND_BACK, {-1, Q, Q, Q, -1, -1, -1, -1, -1}, {-1, Q, -1, -1, -1, -1, -1, -1, -1}},
 };
 
 static enum job_money money_of(int to)
@@ -163,6 +165,8 @@ static bool other_arrow_of_the_function(enum job_arrow arrow, enum job_state fro
         return !job_terminal(from);
     if (arrow == JOB_ARROW_CLAIM || arrow == JOB_ARROW_RESUME)
         return arrow == JOB_ARROW_CLAIM ? remote : from == JOB_QUEUED;
+    if (arrow == JOB_ARROW_HAND_BACK)
+        return remote && (from == JOB_RUNNING || from == JOB_STORING || from == JOB_UNKNOWN); /* drop */
     return arrow == JOB_ARROW_DROP &&
            (remote ? from == JOB_SUBMITTING
                    : from != JOB_UNKNOWN && !job_terminal(from) /* local: lapses its own way */);
@@ -187,9 +191,9 @@ static void every_arrow_from_every_state(void **state)
 
 static void a_stale_fence_changes_nothing(void **state)
 {
-    static const enum job_arrow arrows[] = {JOB_ARROW_START, JOB_ARROW_OUTPUT, JOB_ARROW_FINISH,  JOB_ARROW_RETRY,
-                                            JOB_ARROW_FAIL,  JOB_ARROW_BLOCK,  JOB_ARROW_LOSE,    JOB_ARROW_FIND,
-                                            JOB_ARROW_STOP,  JOB_ARROW_RENEW,  JOB_ARROW_PROGRESS};
+    static const enum job_arrow arrows[] = {JOB_ARROW_START, JOB_ARROW_OUTPUT, JOB_ARROW_FINISH,   JOB_ARROW_RETRY,
+                                            JOB_ARROW_FAIL,  JOB_ARROW_BLOCK,  JOB_ARROW_LOSE,     JOB_ARROW_FIND,
+                                            JOB_ARROW_STOP,  JOB_ARROW_RENEW,  JOB_ARROW_PROGRESS, JOB_ARROW_HAND_BACK};
     for (size_t i = 0; i < ARRAY_LEN(arrows); i++)
         for (int from = 0; from < JOB_STATES; from++)
             for (int how = 0; how < 3; how++) {
@@ -363,6 +367,31 @@ static void a_cancelled_job_is_not_tried_again(void **state)
     assert_non_null(strstr(err.text, "job 9 is cancelled already"));
 }
 
+static void a_job_handed_back_has_lost_no_attempt(void **state)
+{
+    struct job job;
+    const struct job_settings settings = {.id = 1, .attempts_max = 1};
+    assert_int_equal(job_create(&job, &settings, 0, &event, &err), 0);
+    for (int64_t now_ms = 0; now_ms < 50; now_ms += 10) { /* workers come and go more often than there are attempts */
+        assert_int_equal(job_claim(&job, 100, now_ms, &event, &err), 0);
+        assert_int_equal(job.attempts, 1);
+        assert_int_equal(job_start(&job, job.fence, now_ms + 1, &event, &err), 0);
+        assert_int_equal(job_progress(&job, job.fence, 300, now_ms + 2, &event, &err), 0);
+        assert_int_equal(job_hand_back(&job, job.fence, now_ms + 3, &event, &err), 0);
+        assert_int_equal(job.state, JOB_QUEUED);
+        assert_int_equal(job.error, JOB_ERROR_NONE);
+        assert_int_equal(job.progress_permille, 0);
+        assert_true(job_claimable(&job, now_ms + 3));
+        assert_int_equal(job_start(&job, job.fence, now_ms + 4, &event, &err), JOB_ERR_STALE);
+    }
+    struct job sent = job_in(JOB_RUNNING, true); /* a provider goes on with it: another worker takes it from there */
+    assert_int_equal(job_hand_back(&sent, 3, NOW, &event, &err), 0);
+    assert_int_equal(event.arrow, JOB_ARROW_DROP);
+    assert_int_equal(sent.state, JOB_RUNNING);
+    assert_int_equal(sent.attempts, 1);
+    assert_true(job_claimable(&sent, NOW));
+}
+
 static void progress_never_goes_back_and_gives_an_eta(void **state)
 {
     struct job job = job_in(JOB_RUNNING, false);
@@ -426,6 +455,7 @@ int main(void)
         cmocka_unit_test(errors_are_retried_as_their_rule_says),
         cmocka_unit_test(retries_wait_longer_each_time_and_end),
         cmocka_unit_test(a_cancelled_job_is_not_tried_again),
+        cmocka_unit_test(a_job_handed_back_has_lost_no_attempt),
         cmocka_unit_test(progress_never_goes_back_and_gives_an_eta),
         cmocka_unit_test(higher_priority_then_older_then_smaller_id_comes_first),
         cmocka_unit_test(the_public_sees_five_buckets),

@@ -24,8 +24,9 @@ static const unsigned arrow_from[JOB_ARROWS] = {
     [JOB_ARROW_CANCEL_REQUEST] = IN(JOB_SUBMITTING) | IN(JOB_RUNNING) | IN(JOB_STORING) | IN(JOB_UNKNOWN),
     [JOB_ARROW_PROGRESS] = IN(JOB_RUNNING),
     [JOB_ARROW_RENEW] = IN(JOB_SUBMITTING) | IN(JOB_RUNNING) | IN(JOB_STORING) | IN(JOB_UNKNOWN),
-    [JOB_ARROW_RESUME] = IN(JOB_RUNNING) | IN(JOB_STORING) | IN(JOB_UNKNOWN), /* remote jobs only */
-    [JOB_ARROW_DROP] = IN(JOB_RUNNING) | IN(JOB_STORING) | IN(JOB_UNKNOWN),   /* remote jobs only */
+    [JOB_ARROW_RESUME] = IN(JOB_RUNNING) | IN(JOB_STORING) | IN(JOB_UNKNOWN),       /* remote jobs only */
+    [JOB_ARROW_DROP] = IN(JOB_RUNNING) | IN(JOB_STORING) | IN(JOB_UNKNOWN),         /* remote jobs only */
+    [JOB_ARROW_HAND_BACK] = IN(JOB_SUBMITTING) | IN(JOB_RUNNING) | IN(JOB_STORING), /* as retry */
 };
 
 bool job_allows(const struct job *job, enum job_arrow arrow)
@@ -34,7 +35,8 @@ bool job_allows(const struct job *job, enum job_arrow arrow)
     if ((arrow_from[arrow] & IN(job->state)) == 0)
         return false;
     switch (arrow) {
-    case JOB_ARROW_RETRY: return !job->remote || job->state == JOB_SUBMITTING;
+    case JOB_ARROW_RETRY:
+    case JOB_ARROW_HAND_BACK: return !job->remote || job->state == JOB_SUBMITTING;
     case JOB_ARROW_LOSE:
     case JOB_ARROW_RESUME:
     case JOB_ARROW_DROP: return job->remote;
@@ -232,16 +234,23 @@ int job_finish(struct job *job, int64_t fence, int64_t now_ms, struct job_event 
     return 0;
 }
 
-static void job_requeue(struct job *job, enum job_error error, int64_t due_ms, int64_t now_ms,
-                        struct job_event *ret_event)
+/* The next attempt begins from nothing. */
+static void job_queue_again(struct job *job, enum job_arrow arrow, enum job_error error, int64_t due_ms, int64_t now_ms,
+                            struct job_event *ret_event)
 {
-    assert(job_allows(job, JOB_ARROW_RETRY));
-    assert(job_error_rule(error)->retried && job->attempts < job->attempts_max);
+    assert(job_allows(job, arrow));
     job->error = error;
     job->due_ms = due_ms;
     job->progress_permille = 0;
     job->started_ms = 0;
-    job_move(job, JOB_ARROW_RETRY, JOB_QUEUED, now_ms, ret_event);
+    job_move(job, arrow, JOB_QUEUED, now_ms, ret_event);
+}
+
+static void job_requeue(struct job *job, enum job_error error, int64_t due_ms, int64_t now_ms,
+                        struct job_event *ret_event)
+{
+    assert(job_error_rule(error)->retried && job->attempts < job->attempts_max);
+    job_queue_again(job, JOB_ARROW_RETRY, error, due_ms, now_ms, ret_event);
 }
 
 int job_retry(struct job *job, int64_t fence, enum job_error error, int64_t due_ms, int64_t now_ms,
@@ -251,6 +260,23 @@ int job_retry(struct job *job, int64_t fence, enum job_error error, int64_t due_
     if (rc == 0)
         job_requeue(job, error, due_ms, now_ms, ret_event);
     return rc;
+}
+
+int job_hand_back(struct job *job, int64_t fence, int64_t now_ms, struct job_event *ret_event, conch_error *err)
+{
+    int rc = fence_check(job, fence, now_ms, err);
+    if (rc < 0)
+        return rc;
+    if (job->remote && job->state != JOB_SUBMITTING) {
+        assert(job_allows(job, JOB_ARROW_DROP));
+        job->lease_until_ms = 0;
+        job_move(job, JOB_ARROW_DROP, job->state, now_ms, ret_event);
+        return 0;
+    }
+    assert(job->attempts > 0);
+    job->attempts--;
+    job_queue_again(job, JOB_ARROW_HAND_BACK, JOB_ERROR_NONE, now_ms, now_ms, ret_event);
+    return 0;
 }
 
 /* Fails and blocks: a queued job is nobody's, the others their worker's. */

@@ -8,7 +8,7 @@
  *            |                           |
  *            |                           +--- give_up ---> failed
  *            |
- *            +--- retry --- submitting; of a local job also running, storing
+ *            +--- retry, hand_back --- submitting; of a local job also running, storing
  *
  *   queued, submitting, running, storing --- fail -----> failed
  *   queued, submitting, running, storing --- block ----> blocked
@@ -110,9 +110,11 @@ enum job_arrow {
     JOB_ARROW_PROGRESS,
     JOB_ARROW_RENEW,
     JOB_ARROW_RESUME, /* a claim of a remote job that is under way, or unknown */
-    JOB_ARROW_DROP    /* a lapsed lease of one of those */
+    JOB_ARROW_DROP,   /* a lapsed lease of one of those */
+    /* From submitting, running and storing to queued, as retry, but nothing went wrong: its worker stops. */
+    JOB_ARROW_HAND_BACK
 };
-enum { JOB_ARROWS = 18 };
+enum { JOB_ARROWS = 19 };
 
 enum job_money { JOB_MONEY_KEEP, JOB_MONEY_SETTLE, JOB_MONEY_RELEASE };
 
@@ -204,6 +206,11 @@ int job_finish(struct job *job, int64_t fence, int64_t now_ms, struct job_event 
  * error is retried and attempts are left (asserted); job_trouble looks for itself. */
 int job_retry(struct job *job, int64_t fence, enum job_error error, int64_t due_ms, int64_t now_ms,
               struct job_event *ret_event, conch_error *err);
+
+/* A worker that stops gives back what it has not finished: due again at once, and the attempt does not count. From
+ * where job_retry may leave to queued; a remote job that is further on keeps its state and only its lease ends (arrow
+ * drop). */
+int job_hand_back(struct job *job, int64_t fence, int64_t now_ms, struct job_event *ret_event, conch_error *err);
 
 /* queued (fence 0: nobody has it), submitting, running, storing -> failed or blocked (release). fail wants an error
  * that does not block, block one that does. */

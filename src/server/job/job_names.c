@@ -5,9 +5,9 @@
 
 static const char *const state_names[] = {"queued", "submitting", "running",   "storing", "succeeded",
                                           "failed", "blocked",    "cancelled", "unknown"};
-static const char *const arrow_names[] = {"create", "claim",          "start",    "output", "finish",  "retry",
-                                          "fail",   "block",          "lose",     "find",   "give_up", "withdraw",
-                                          "stop",   "cancel_request", "progress", "renew",  "resume",  "drop"};
+static const char *const arrow_names[] = {
+    "create",  "claim",    "start", "output",         "finish",   "retry", "fail",   "block", "lose",     "find",
+    "give_up", "withdraw", "stop",  "cancel_request", "progress", "renew", "resume", "drop",  "hand_back"};
 static const char *const bucket_names[] = {"pending", "processing", "blocked", "success", "failed"};
 
 static const struct job_error_rule error_rules[] = {
