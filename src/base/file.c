@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crash.h"
+
 static int open_regular(const char *path, struct stat *ret_info, conch_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* NONBLOCK: opening a FIFO must not hang */
@@ -126,8 +128,10 @@ int file_write_atomic(const char *path, const void *data, size_t size, conch_err
         rc = conch_error_errno(err, CONCH_ERR_IO, errno, "cannot write %s", path);
     if (close(fd) < 0 && rc == 0)
         rc = conch_error_errno(err, CONCH_ERR_IO, errno, "cannot write %s", path);
+    crash_point();
     if (rc == 0 && rename(partial, path) < 0)
         rc = conch_error_errno(err, CONCH_ERR_IO, errno, "cannot put %s in place", path);
+    crash_point();
     if (rc < 0)
         unlink(partial);
 out:

@@ -127,7 +127,11 @@ int db_part_undo(struct db *db, conch_error *err);
 /* Reads every page and index and says whether they fit together: CONCH_ERR_FORMAT with what it found first. */
 int db_check(struct db *db, conch_error *err);
 
-/* Moves what the log holds into the file and shortens the log, as far as other connections let it. */
+/* A number that changes when another connection, of any process, has committed. To be compared only with what the same
+ * connection said before, outside a transaction. Costs next to nothing. */
+int db_version(struct db *db, int64_t *ret_version, conch_error *err);
+
+/* Moves what the log holds into the file, as far as other connections let it. */
 int db_checkpoint(struct db *db, conch_error *err);
 
 const char *db_name(const struct db *db); /* for texts: the path */

@@ -12,13 +12,14 @@
 
 enum {
     WRITER_BATCH_MAX = 256,    /* pieces of work in one transaction */
-    WRITER_WAITING_MAX = 8192, /* pieces that may wait; above: CONCH_ERR_LIMIT */
+    WRITER_WAITING_MAX = 8192, /* pieces that may wait, unless the settings say another number */
 };
 
 struct writer;
 
 struct writer_settings {
     struct db_settings db;            /* of the writer's own connection; role is DB_WRITER */
+    int waiting_max;                  /* pieces that may wait; 0: WRITER_WAITING_MAX */
     void (*committed)(void *context); /* on the writer's thread, after each commit that wrote; NULL: nobody */
     void *context;
 };
