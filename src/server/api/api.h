@@ -339,10 +339,6 @@ int api_health(struct api *api, struct api_health *ret);
 int api_worker_list(struct api *api, const struct api_caller *caller, struct store_worker *ret, size_t *count,
                     struct api_problem *ret_problem);
 
-/* Workers seen within the last minute; each is to be finished. *count: room before, rows after. Admin. */
-int api_worker_list(struct api *api, const struct api_caller *caller, struct store_worker *ret, size_t *count,
-                    struct api_problem *ret_problem);
-
 /* Prometheus text: what the verbs counted since the start, and gauges from the store. */
 int api_metrics(struct api *api, struct buf *ret, conch_error *err);
 
