@@ -53,7 +53,7 @@ static int video_open(struct encoder *e, conch_error *err)
     v->chroma_sample_location = AVCHROMA_LOC_LEFT;
     v->thread_count = X264_THREADS;
     v->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-    av_opt_set(v->priv_data, "preset", "medium", 0);
+    av_opt_set(v->priv_data, "preset", e->begin.fast ? "veryfast" : "medium", 0);
     av_opt_set_double(v->priv_data, "crf", e->begin.crf, 0);
     int rc = avcodec_open2(v, codec, NULL);
     return rc < 0 ? error_av(err, rc, "opening the H.264 encoder") : 0;

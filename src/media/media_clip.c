@@ -36,6 +36,7 @@ static struct wire_clip_begin begin_of(const struct media_clip_settings *setting
         .sound_rate = unsigned_of(settings->sound_rate),
         .sound_channels = unsigned_of(settings->sound_channels),
         .bare = settings->bare,
+        .fast = settings->fast,
         .title = (char *)(uintptr_t)settings->title, /* only read, and never freed through here */
         .comment = (char *)(uintptr_t)settings->comment,
     };

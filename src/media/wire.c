@@ -227,13 +227,21 @@ int wire_clip_begin_check(const struct wire_clip_begin *begin, conch_error *err)
     return rc;
 }
 
+enum { WIRE_FLAG_BARE = 1, WIRE_FLAG_FAST = 2 };
+
 int wire_clip_begin_pack(uint8_t **ret_bytes, size_t *ret_size, const struct wire_clip_begin *begin, conch_error *err)
 {
     int rc = wire_clip_begin_check(begin, err);
     if (rc < 0)
         return rc;
-    const uint32_t numbers[] = {begin->width, begin->height,     begin->fps_num,        begin->fps_den,
-                                begin->crf,   begin->sound_rate, begin->sound_channels, begin->bare};
+    const uint32_t numbers[] = {begin->width,
+                                begin->height,
+                                begin->fps_num,
+                                begin->fps_den,
+                                begin->crf,
+                                begin->sound_rate,
+                                begin->sound_channels,
+                                (begin->bare ? WIRE_FLAG_BARE : 0u) | (begin->fast ? WIRE_FLAG_FAST : 0u)};
     size_t size = sizeof numbers + text_bytes(begin->title) + text_bytes(begin->comment);
     uint8_t *bytes = malloc(size);
     if (!bytes)
@@ -270,7 +278,9 @@ int wire_clip_begin_parse(struct wire_clip_begin *ret_begin, const uint8_t *payl
     begin.crf = take_u32(&cursor);
     begin.sound_rate = take_u32(&cursor);
     begin.sound_channels = take_u32(&cursor);
-    begin.bare = take_u32(&cursor) != 0;
+    const uint32_t flags = take_u32(&cursor);
+    begin.bare = (flags & WIRE_FLAG_BARE) != 0;
+    begin.fast = (flags & WIRE_FLAG_FAST) != 0;
     int rc = take_text(&cursor, &begin.title, "title", err);
     if (rc == 0)
         rc = take_text(&cursor, &begin.comment, "comment", err);

@@ -82,7 +82,8 @@ struct wire_clip_begin {
     uint32_t crf;
     uint32_t sound_rate, sound_channels; /* both 0: no sound */
     bool bare;                           /* nothing in the file but the clip: no tags, not even the encoder's */
-    char *title, *comment;               /* owned; NULL: none */
+    bool fast;             /* an encoder's setting that takes a quarter of the time and makes larger files */
+    char *title, *comment; /* owned; NULL: none */
 };
 
 /* Says which value is not allowed and what is: CONCH_ERR_RANGE. */

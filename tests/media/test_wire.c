@@ -56,6 +56,13 @@ static void a_clip_description_comes_back_as_it_was(void **state)
     assert_int_equal(got.fps_den, 1001);
     assert_string_equal(got.title, "a title");
     assert_string_equal(got.comment, "{\"seed\": 1}");
+    assert_false(got.bare || got.fast);
+    wire_clip_begin_finish(&got);
+    free(bytes);
+    begin.fast = true;
+    assert_int_equal(wire_clip_begin_pack(&bytes, &size, &begin, NULL), 0);
+    assert_int_equal(wire_clip_begin_parse(&got, bytes, size, NULL), 0);
+    assert_true(got.fast && !got.bare);
     wire_clip_begin_finish(&got);
     free(bytes);
 }
