@@ -25,6 +25,7 @@ ALLOWED = {
     "src/cli": BASE + ["net", "media"],
     "src/server/job": BASE,
     "src/server/ledger": BASE,
+    "src/server/prompt": BASE + ["server/job"],
     "src/server/store": BASE + ["server/job", "server/ledger"],
     "src/server/blob": BASE + ["net"],
     "src/server/backend": BASE + ["net", "media", "server/job", "server/prompt"],
