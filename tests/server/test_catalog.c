@@ -65,7 +65,7 @@ static const struct pair_row {
     {"MiniMax-H3", "tflr", "2K", 4, 15, 1},
     {"MiniMax-H3-Max", "tflr", "480P", 5, 15, 1},
     {"MiniMax-H3-Max", "tflr", "768P", 5, 15, 1},
-    {"conch/tiny", "tfl", "128P", 1, 1, 1},
+    {"conch/tiny", "tfl", "160P", 1, 3, 1},
 };
 
 static bool pair_allowed(const char *model, char mode, const char *resolution, int seconds)
@@ -104,7 +104,7 @@ static void assert_refused(const struct catalog_request *request, const char *fi
 
 static void every_pair_is_allowed_or_refused_as_the_reference_says(void **state)
 {
-    static const char *const resolutions[] = {"128P", "480P", "512P", "720P", "768P", "1080P", "2K", "768p", ""};
+    static const char *const resolutions[] = {"160P", "480P", "512P", "720P", "768P", "1080P", "2K", "768p", ""};
     int allowed = 0;
     for (size_t i = 0; i < catalog.model_count; i++)
         for (const char *mode = "tflsr"; *mode; mode++)
@@ -125,7 +125,7 @@ static void every_pair_is_allowed_or_refused_as_the_reference_says(void **state)
                         assert_true(refusal.allowed[0] && refusal.text[0]);
                     }
                 }
-    assert_int_equal(allowed, 2 * 3 + 3 + 2 + 3 * 3 + 6 + 4 * 2 * 12 + 4 * 2 * 11 + 3);
+    assert_int_equal(allowed, 2 * 3 + 3 + 2 + 3 * 3 + 6 + 4 * 2 * 12 + 4 * 2 * 11 + 3 * 3);
     assert_int_equal(catalog.model_count, 12);
 }
 
@@ -358,7 +358,7 @@ static void prices_are_those_of_the_price_pages(void **state)
         {"MiniMax-H3", "2K", 5, {650000, 60000, -1}},
         {"MiniMax-H3-Max", "480P", 15, {750000, 60000, -1}},
         {"MiniMax-H3-Max", "768P", 5, {400000, 35000, -1}},
-        {"conch/tiny", "128P", 1, {0, 0, 0}},
+        {"conch/tiny", "160P", 3, {0, 0, 0}},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         for (int meter = 0; meter < 3; meter++) {
@@ -400,6 +400,28 @@ static void camera_commands_are_marked(void **state)
         const bool wanted = strncmp(m->name, "MiniMax-Hailuo-", 15) == 0 || strstr(m->name, "Director") != NULL;
         assert_int_equal(m->camera_commands, wanted);
     }
+}
+
+/* The model that ships: the catalog says what its manifest says. */
+static void the_shipped_models_row_is_its_manifest(void **state)
+{
+    const char *root = getenv("CONCH_TEST_ROOT");
+    const struct catalog_model *m = catalog_find(&catalog, "conch/tiny");
+    char path[4096];
+    json_t *manifest;
+    snprintf(path, sizeof path, "%s/models/tiny/conch.json", root ? root : ".");
+    assert_int_equal(json_file_read(&manifest, path, &err), 0);
+    const json_t *can = json_object_get(manifest, "capabilities"), *frames = json_object_get(can, "frames");
+    const json_t *size = json_array_get(json_object_get(can, "sizes"), 0);
+    const json_int_t fps = json_integer_value(json_object_get(can, "fps"));
+    assert_int_equal(m->fps, fps);
+    assert_int_equal(m->outputs[0].width, json_integer_value(json_array_get(size, 0)));
+    assert_int_equal(m->outputs[0].height, json_integer_value(json_array_get(size, 1)));
+    assert_int_equal(m->outputs[0].second_count, json_array_size(frames));
+    for (size_t i = 0; i < m->outputs[0].second_count; i++)
+        assert_int_equal(m->outputs[0].seconds[i], json_integer_value(json_array_get(frames, i)) / fps);
+    assert_int_equal(m->default_seconds, json_integer_value(json_object_get(can, "default_frames")) / fps);
+    json_decref(manifest);
 }
 
 /* Reads a changed copy of the shipped document and looks at the refusal. */
@@ -498,6 +520,7 @@ int main(void)
         cmocka_unit_test(a_price_holds_from_its_first_day_until_the_last),
         cmocka_unit_test(references_are_charged_beyond_the_free_ones),
         cmocka_unit_test(camera_commands_are_marked),
+        cmocka_unit_test(the_shipped_models_row_is_its_manifest),
         cmocka_unit_test(days_of_leap_years_are_counted),
         cmocka_unit_test(documents_that_cannot_be_are_refused_by_field),
     };
