@@ -6,14 +6,14 @@
 #include "base/base.h"
 #include "base/json.h"
 #include "server/job/catalog.h"
+#include "server/job/catalog_reader.h"
 
-enum { FORMAT_VERSION = 1, PROMPT_CHARS_MAX = 1 << 20, SIDE_MAX = 1 << 16, SECONDS_MAX = 3600, YEAR_MIN = 1970 };
+enum { FORMAT_VERSION = 1, PROMPT_CHARS_MAX = 1 << 20, SIDE_MAX = 1 << 16, SECONDS_MAX = 3600 };
 
 static const char *const mode_names[] = {"text", "first_frame", "last_frame", "subject", "reference"};
 static const char *const meter_names[] = {"microusd", "millicredit", "millipackage"};
 static const char *const format_names[] = {"jpeg", "png", "webp", "heic", "heif"};
 static const char *const ratio_names[] = {"none", "required", "optional", "adaptive"};
-static const char *const confidence_names[] = {"H", "M", "L"};
 static const char *const api_names[] = {"v1", "v2", "native"};
 
 _Static_assert(ARRAY_LEN(mode_names) == CATALOG_MODES, "a name a mode");
@@ -38,149 +38,19 @@ const char *catalog_format_name(enum catalog_format format)
     return format_names[format];
 }
 
-/* One object of the document: where it stands, and what went wrong first. Readers do nothing once rc is set, so that a
- * caller may read all fields and look once. */
-struct reader {
-    const json_t *object;
-    struct json_place place;
-    char prefix[96];
-    int rc;
-    conch_error *err;
-};
-
-static void reader_begin(struct reader *r, const json_t *object, const char *prefix, conch_error *err)
-{
-    *r = (struct reader){.object = object, .err = err};
-    snprintf(r->prefix, sizeof r->prefix, "%s", prefix);
-    r->place = (struct json_place){"catalog", r->prefix};
-    if (!json_is_object(object))
-        r->rc = conch_error_set(err, CONCH_ERR_FORMAT, "catalog: %.*s is not an object",
-                                *prefix ? (int)strlen(prefix) - 1 : (int)sizeof "the document",
-                                *prefix ? prefix : "the document");
-}
-
-/* Refuses fields that are none of `known` (a list in one text, each followed by a space). */
-static void fields_check(struct reader *r, const char *known)
-{
-    const char *key;
-    json_t *value;
-    if (r->rc < 0)
-        return;
-    json_object_foreach((json_t *)r->object, key, value)
-    {
-        const size_t size = strlen(key);
-        const char *at = known;
-        while (*at && (strncmp(at, key, size) != 0 || at[size] != ' '))
-            at = strchr(at, ' ') + 1;
-        if (*at)
-            continue;
-        r->rc = conch_error_set(r->err, CONCH_ERR_FORMAT, "catalog: %s%s is no field here; allowed: %.*s", r->prefix,
-                                key, (int)strlen(known) - 1, known);
-        return;
-    }
-}
-
-static bool has(const struct reader *r, const char *key)
-{
-    return json_object_get(r->object, key) != NULL;
-}
-
-static size_t number(struct reader *r, const char *key, size_t min, size_t max)
-{
-    size_t value = 0;
-    if (r->rc == 0)
-        r->rc = json_field_size(r->object, key, min, max, &value, &r->place, r->err);
-    return value;
-}
-
-static size_t number_or(struct reader *r, const char *key, size_t max, size_t otherwise)
-{
-    return has(r, key) ? number(r, key, 0, max) : otherwise;
-}
-
-static const char *text(struct reader *r, const char *key)
-{
-    const char *value = "";
-    if (r->rc == 0)
-        r->rc = json_field_text(r->object, key, &value, &r->place, r->err);
-    if (r->rc == 0 && !*value)
-        r->rc = conch_error_set(r->err, CONCH_ERR_FORMAT, "catalog: %s%s is empty", r->prefix, key);
-    return value;
-}
-
-static bool flag(struct reader *r, const char *key, bool required)
-{
-    const json_t *value = json_object_get(r->object, key);
-    if (r->rc == 0 && (value ? !json_is_boolean(value) : required))
-        r->rc = conch_error_set(r->err, CONCH_ERR_FORMAT, "catalog: %s%s is %s, wanted true or false", r->prefix, key,
-                                value ? "something else" : "missing");
-    return json_is_true(value);
-}
-
-static json_t *list(struct reader *r, const char *key, size_t min, size_t max)
-{
-    json_t *value = NULL;
-    if (r->rc == 0)
-        r->rc = json_field_array(r->object, key, min, max, &value, &r->place, r->err);
-    return value; /* NULL has no entries for jansson */
-}
-
-static size_t word_index(struct reader *r, const char *key, const char *value, const char *const *names, size_t count)
-{
-    char allowed[128] = "";
-    size_t used = 0;
-    if (r->rc < 0)
-        return 0;
-    for (size_t i = 0; i < count; i++) {
-        if (value && strcmp(value, names[i]) == 0)
-            return i;
-        used += (size_t)snprintf(allowed + used, sizeof allowed - used, "%s%s", i ? ", " : "", names[i]);
-        assert(used < sizeof allowed);
-    }
-    r->rc = conch_error_set(r->err, CONCH_ERR_FORMAT, "catalog: %s%s '%s', allowed: %s", r->prefix, key,
-                            value ? value : "(no text)", allowed);
-    return 0;
-}
-
-static size_t word(struct reader *r, const char *key, const char *const *names, size_t count)
-{
-    const char *value = text(r, key);
-    return word_index(r, key, value, names, count);
-}
-
-static unsigned words(struct reader *r, const char *key, const char *const *names, size_t count)
-{
-    const json_t *values = list(r, key, 1, count);
-    unsigned bits = 0;
-    for (size_t i = 0; i < json_array_size(values); i++)
-        bits |= 1u << word_index(r, key, json_string_value(json_array_get(values, i)), names, count);
-    return bits;
-}
-
-static char confidence(struct reader *r)
-{
-    return confidence_names[word(r, "confidence", confidence_names, ARRAY_LEN(confidence_names))][0];
-}
-
-static void *rows_allocate(struct reader *r, size_t count, size_t size)
-{
-    void *rows = r->rc == 0 ? calloc(count ? count : 1, size) : NULL;
-    if (r->rc == 0 && !rows)
-        r->rc = conch_error_set(r->err, CONCH_ERR_NOMEM, "no memory for the catalog");
-    return rows;
-}
-
 static int output_read(struct catalog_output *o, const json_t *object, const char *prefix, conch_error *err)
 {
-    struct reader r;
-    reader_begin(&r, object, prefix, err);
-    fields_check(&r, "modes resolution seconds size ratio confidence source ");
-    o->modes = words(&r, "modes", mode_names, ARRAY_LEN(mode_names));
-    o->resolution = text(&r, "resolution");
-    o->ratio = has(&r, "ratio") ? (enum catalog_ratio)word(&r, "ratio", ratio_names, ARRAY_LEN(ratio_names)) : 0;
-    o->confidence = confidence(&r);
-    o->source = text(&r, "source");
-    const json_t *seconds = list(&r, "seconds", 1, CATALOG_SECONDS_MAX);
+    struct catalog_reader r;
+    catalog_reader_begin(&r, object, prefix, err);
+    catalog_reader_fields_check(&r, "modes resolution seconds size ratio confidence source ");
+    o->modes = catalog_reader_words(&r, "modes", mode_names, ARRAY_LEN(mode_names));
+    o->resolution = catalog_reader_text(&r, "resolution");
+    o->ratio = catalog_reader_has(&r, "ratio")
+                   ? (enum catalog_ratio)catalog_reader_word(&r, "ratio", ratio_names, ARRAY_LEN(ratio_names))
+                   : 0;
+    o->confidence = catalog_reader_confidence(&r);
+    o->source = catalog_reader_text(&r, "source");
+    const json_t *seconds = catalog_reader_list(&r, "seconds", 1, CATALOG_SECONDS_MAX);
     for (size_t i = 0; r.rc == 0 && i < json_array_size(seconds); i++) {
         const json_int_t value = json_integer_value(json_array_get(seconds, i));
         if (value < 1 || value > SECONDS_MAX || (i > 0 && value <= o->seconds[i - 1]))
@@ -189,7 +59,7 @@ static int output_read(struct catalog_output *o, const json_t *object, const cha
         o->seconds[i] = (int)value;
         o->second_count = i + 1;
     }
-    const json_t *size = has(&r, "size") ? list(&r, "size", 2, 2) : NULL;
+    const json_t *size = catalog_reader_has(&r, "size") ? catalog_reader_list(&r, "size", 2, 2) : NULL;
     if (size && r.rc == 0) {
         o->width = (int)json_integer_value(json_array_get(size, 0));
         o->height = (int)json_integer_value(json_array_get(size, 1));
@@ -202,31 +72,32 @@ static int output_read(struct catalog_output *o, const json_t *object, const cha
 
 static int pictures_read(struct catalog_pictures *p, const json_t *object, const char *prefix, conch_error *err)
 {
-    struct reader r;
-    reader_begin(&r, object, prefix, err);
-    fields_check(&r, "bytes_max side_min side_max ratio_min_permille ratio_max_permille formats confidence source ");
-    p->bytes_max = number(&r, "bytes_max", 1, (size_t)1 << 40);
-    p->side_min = number(&r, "side_min", 1, SIDE_MAX);
-    p->side_max = number(&r, "side_max", 0, SIDE_MAX);
-    p->ratio_min_permille = number(&r, "ratio_min_permille", 1, 1000);
-    p->ratio_max_permille = number(&r, "ratio_max_permille", 1000, 1000000);
-    p->formats = words(&r, "formats", format_names, ARRAY_LEN(format_names));
-    p->confidence = confidence(&r);
-    p->source = text(&r, "source");
+    struct catalog_reader r;
+    catalog_reader_begin(&r, object, prefix, err);
+    catalog_reader_fields_check(
+        &r, "bytes_max side_min side_max ratio_min_permille ratio_max_permille formats confidence source ");
+    p->bytes_max = catalog_reader_number(&r, "bytes_max", 1, (size_t)1 << 40);
+    p->side_min = catalog_reader_number(&r, "side_min", 1, SIDE_MAX);
+    p->side_max = catalog_reader_number(&r, "side_max", 0, SIDE_MAX);
+    p->ratio_min_permille = catalog_reader_number(&r, "ratio_min_permille", 1, 1000);
+    p->ratio_max_permille = catalog_reader_number(&r, "ratio_max_permille", 1000, 1000000);
+    p->formats = catalog_reader_words(&r, "formats", format_names, ARRAY_LEN(format_names));
+    p->confidence = catalog_reader_confidence(&r);
+    p->source = catalog_reader_text(&r, "source");
     return r.rc;
 }
 
 static int references_read(struct catalog_references *p, const json_t *object, const char *prefix, conch_error *err)
 {
-    struct reader r;
-    reader_begin(&r, object, prefix, err);
-    fields_check(&r, "images_max videos_max audios_max files_max video_seconds_max audio_seconds_max ");
-    p->images_max = number(&r, "images_max", 0, 1000);
-    p->videos_max = number(&r, "videos_max", 0, 1000);
-    p->audios_max = number(&r, "audios_max", 0, 1000);
-    p->files_max = number(&r, "files_max", 0, 1000);
-    p->video_seconds_max = number(&r, "video_seconds_max", 0, SECONDS_MAX);
-    p->audio_seconds_max = number(&r, "audio_seconds_max", 0, SECONDS_MAX);
+    struct catalog_reader r;
+    catalog_reader_begin(&r, object, prefix, err);
+    catalog_reader_fields_check(&r, "images_max videos_max audios_max files_max video_seconds_max audio_seconds_max ");
+    p->images_max = catalog_reader_number(&r, "images_max", 0, 1000);
+    p->videos_max = catalog_reader_number(&r, "videos_max", 0, 1000);
+    p->audios_max = catalog_reader_number(&r, "audios_max", 0, 1000);
+    p->files_max = catalog_reader_number(&r, "files_max", 0, 1000);
+    p->video_seconds_max = catalog_reader_number(&r, "video_seconds_max", 0, SECONDS_MAX);
+    p->audio_seconds_max = catalog_reader_number(&r, "audio_seconds_max", 0, SECONDS_MAX);
     return r.rc;
 }
 
@@ -242,22 +113,22 @@ static int outputs_check(const struct catalog_model *m, conch_error *err)
     return 0;
 }
 
-static void defaults_read(struct reader *model, struct catalog_model *m, const char *prefix)
+static void defaults_read(struct catalog_reader *model, struct catalog_model *m, const char *prefix)
 {
-    struct reader r;
+    struct catalog_reader r;
     if (model->rc < 0)
         return;
-    reader_begin(&r, json_object_get(model->object, "defaults"), prefix, model->err);
-    fields_check(&r, "resolution seconds ");
-    m->default_resolution = has(&r, "resolution") ? text(&r, "resolution") : NULL;
-    m->default_seconds = (int)number_or(&r, "seconds", SECONDS_MAX, 0);
+    catalog_reader_begin(&r, json_object_get(model->object, "defaults"), prefix, model->err);
+    catalog_reader_fields_check(&r, "resolution seconds ");
+    m->default_resolution = catalog_reader_has(&r, "resolution") ? catalog_reader_text(&r, "resolution") : NULL;
+    m->default_seconds = (int)catalog_reader_number_or(&r, "seconds", SECONDS_MAX, 0);
     model->rc = r.rc;
 }
 
-static void ratios_read(struct reader *r, struct catalog_model *m)
+static void ratios_read(struct catalog_reader *r, struct catalog_model *m)
 {
-    const json_t *ratios = has(r, "ratios") ? list(r, "ratios", 1, 32) : NULL;
-    const char **names = rows_allocate(r, json_array_size(ratios), sizeof *names);
+    const json_t *ratios = catalog_reader_has(r, "ratios") ? catalog_reader_list(r, "ratios", 1, 32) : NULL;
+    const char **names = catalog_reader_rows_allocate(r, json_array_size(ratios), sizeof *names);
     m->ratios = names;
     for (size_t i = 0; names && i < json_array_size(ratios); i++) {
         names[i] = json_string_value(json_array_get(ratios, i));
@@ -271,23 +142,24 @@ static void ratios_read(struct reader *r, struct catalog_model *m)
 
 static int model_read(struct catalog_model *m, const json_t *object, size_t index, conch_error *err)
 {
-    struct reader r;
+    struct catalog_reader r;
     char prefix[64];
     snprintf(prefix, sizeof prefix, "models[%zu].", index);
-    reader_begin(&r, object, prefix, err);
-    fields_check(&r, "slug provider name api fps prompt_chars_max camera_commands fast_pretreatment defaults pictures "
-                     "last_frame_alone subjects_max note ratios references outputs ");
-    m->slug = text(&r, "slug");
-    m->provider = text(&r, "provider");
-    m->name = text(&r, "name");
-    m->api = api_names[word(&r, "api", api_names, ARRAY_LEN(api_names))];
+    catalog_reader_begin(&r, object, prefix, err);
+    catalog_reader_fields_check(
+        &r, "slug provider name api fps prompt_chars_max camera_commands fast_pretreatment defaults pictures "
+            "last_frame_alone subjects_max note ratios references outputs ");
+    m->slug = catalog_reader_text(&r, "slug");
+    m->provider = catalog_reader_text(&r, "provider");
+    m->name = catalog_reader_text(&r, "name");
+    m->api = api_names[catalog_reader_word(&r, "api", api_names, ARRAY_LEN(api_names))];
     m->prompt_required = strcmp(m->api, "v2") == 0; /* its content must hold one text */
-    m->fps = number(&r, "fps", 1, 240);
-    m->prompt_chars_max = number(&r, "prompt_chars_max", 1, PROMPT_CHARS_MAX);
-    m->camera_commands = flag(&r, "camera_commands", true);
-    m->fast_pretreatment = flag(&r, "fast_pretreatment", true);
-    m->last_frame_alone = flag(&r, "last_frame_alone", false);
-    m->subjects_max = number_or(&r, "subjects_max", 16, 0);
+    m->fps = catalog_reader_number(&r, "fps", 1, 240);
+    m->prompt_chars_max = catalog_reader_number(&r, "prompt_chars_max", 1, PROMPT_CHARS_MAX);
+    m->camera_commands = catalog_reader_flag(&r, "camera_commands", true);
+    m->fast_pretreatment = catalog_reader_flag(&r, "fast_pretreatment", true);
+    m->last_frame_alone = catalog_reader_flag(&r, "last_frame_alone", false);
+    m->subjects_max = catalog_reader_number_or(&r, "subjects_max", 16, 0);
     snprintf(prefix, sizeof prefix, "models[%zu].defaults.", index);
     defaults_read(&r, m, prefix);
     ratios_read(&r, m);
@@ -295,10 +167,10 @@ static int model_read(struct catalog_model *m, const json_t *object, size_t inde
     if (r.rc == 0)
         r.rc = pictures_read(&m->pictures, json_object_get(object, "pictures"), prefix, err);
     snprintf(prefix, sizeof prefix, "models[%zu].references.", index);
-    if (r.rc == 0 && has(&r, "references"))
+    if (r.rc == 0 && catalog_reader_has(&r, "references"))
         r.rc = references_read(&m->references, json_object_get(object, "references"), prefix, err);
-    const json_t *outputs = list(&r, "outputs", 1, CATALOG_OUTPUTS_MAX);
-    m->outputs = rows_allocate(&r, json_array_size(outputs), sizeof *m->outputs);
+    const json_t *outputs = catalog_reader_list(&r, "outputs", 1, CATALOG_OUTPUTS_MAX);
+    m->outputs = catalog_reader_rows_allocate(&r, json_array_size(outputs), sizeof *m->outputs);
     for (size_t i = 0; r.rc == 0 && i < json_array_size(outputs); i++) {
         snprintf(prefix, sizeof prefix, "models[%zu].outputs[%zu].", index, i);
         m->output_count = i + 1;
@@ -307,49 +179,21 @@ static int model_read(struct catalog_model *m, const json_t *object, size_t inde
     return r.rc < 0 ? r.rc : outputs_check(m, err);
 }
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar (years from 1970). */
-static int64_t days_from_date(int year, int month, int day)
+static void amount_fields_read(struct catalog_reader *r, struct catalog_price *p)
 {
-    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    const int past = year - 1;
-    const int leaps = past / 4 - past / 100 + past / 400 - (1969 / 4 - 1969 / 100 + 1969 / 400);
-    return (int64_t)(year - 1970) * 365 + leaps + before[month - 1] + (leap && month > 2) + day - 1;
-}
-
-static int64_t date(struct reader *r, const char *key)
-{
-    static const int days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    const char *value = text(r, key);
-    int year = 0, month = 0, day = 0, end = 0;
-    if (r->rc < 0)
-        return 0;
-    if (strlen(value) != 10 || strspn(value, "0123456789-") != 10 ||
-        sscanf(value, "%4d-%2d-%2d%n", &year, &month, &day, &end) != 3 || end != 10 || year < YEAR_MIN || month < 1 ||
-        month > 12 || day < 1 || day > days[month - 1] ||
-        (month == 2 && day == 29 && (year % 4 != 0 || (year % 100 == 0 && year % 400 != 0)))) {
-        r->rc = conch_error_set(r->err, CONCH_ERR_FORMAT, "catalog: %s%s '%s', wanted a day as 2026-01-31", r->prefix,
-                                key, value);
-        return 0;
-    }
-    return days_from_date(year, month, day) * 86400000;
-}
-
-static void amount_fields_read(struct reader *r, struct catalog_price *p)
-{
-    const bool per_second = has(r, "per_second");
-    if (r->rc == 0 && per_second == has(r, "seconds"))
+    const bool per_second = catalog_reader_has(r, "per_second");
+    if (r->rc == 0 && per_second == catalog_reader_has(r, "seconds"))
         r->rc = conch_error_set(r->err, CONCH_ERR_FORMAT, "catalog: %s wants either seconds or per_second", r->prefix);
-    if (per_second && !flag(r, "per_second", true) && r->rc == 0)
+    if (per_second && !catalog_reader_flag(r, "per_second", true) && r->rc == 0)
         r->rc = conch_error_set(r->err, CONCH_ERR_FORMAT, "catalog: %sper_second is false, wanted true", r->prefix);
-    p->seconds = per_second ? 0 : (int)number(r, "seconds", 1, SECONDS_MAX);
-    p->amount = (int64_t)number(r, "amount", 0, INT64_MAX);
-    p->images_free = number_or(r, "images_free", 1000, 0);
-    p->image_amount = (int64_t)number_or(r, "image_amount", INT64_MAX, 0);
-    p->video_input_charged = flag(r, "video_input_charged", false);
+    p->seconds = per_second ? 0 : (int)catalog_reader_number(r, "seconds", 1, SECONDS_MAX);
+    p->amount = (int64_t)catalog_reader_number(r, "amount", 0, INT64_MAX);
+    p->images_free = catalog_reader_number_or(r, "images_free", 1000, 0);
+    p->image_amount = (int64_t)catalog_reader_number_or(r, "image_amount", INT64_MAX, 0);
+    p->video_input_charged = catalog_reader_flag(r, "video_input_charged", false);
 }
 
-static void price_output_check(struct reader *r, const struct catalog_price *p)
+static void price_output_check(struct catalog_reader *r, const struct catalog_price *p)
 {
     for (size_t i = 0; r->rc == 0 && i < p->model->output_count; i++) {
         const struct catalog_output *o = &p->model->outputs[i];
@@ -372,25 +216,26 @@ static bool prices_overlap(const struct catalog_price *a, const struct catalog_p
 static int price_read(const struct catalog *catalog, size_t index, const json_t *object, conch_error *err)
 {
     struct catalog_price *p = &catalog->prices[index];
-    struct reader r;
+    struct catalog_reader r;
     char prefix[64];
     snprintf(prefix, sizeof prefix, "prices[%zu].", index);
-    reader_begin(&r, object, prefix, err);
-    fields_check(&r, "model meter resolution seconds per_second amount from until images_free image_amount "
-                     "video_input_charged confidence source ");
-    const char *slug = text(&r, "model");
+    catalog_reader_begin(&r, object, prefix, err);
+    catalog_reader_fields_check(&r,
+                                "model meter resolution seconds per_second amount from until images_free image_amount "
+                                "video_input_charged confidence source ");
+    const char *slug = catalog_reader_text(&r, "model");
     p->model = catalog_find(catalog, slug);
     if (r.rc == 0 && !p->model)
         r.rc = conch_error_set(err, CONCH_ERR_FORMAT, "catalog: %smodel '%s' is none of the models", prefix, slug);
-    p->meter = (enum catalog_meter)word(&r, "meter", meter_names, ARRAY_LEN(meter_names));
-    p->resolution = text(&r, "resolution");
+    p->meter = (enum catalog_meter)catalog_reader_word(&r, "meter", meter_names, ARRAY_LEN(meter_names));
+    p->resolution = catalog_reader_text(&r, "resolution");
     amount_fields_read(&r, p);
-    p->from_ms = date(&r, "from");
-    p->until_ms = r.rc == 0 && json_is_null(json_object_get(object, "until")) ? 0 : date(&r, "until");
+    p->from_ms = catalog_reader_date(&r, "from");
+    p->until_ms = r.rc == 0 && json_is_null(json_object_get(object, "until")) ? 0 : catalog_reader_date(&r, "until");
     if (r.rc == 0 && p->until_ms && p->until_ms <= p->from_ms)
         r.rc = conch_error_set(err, CONCH_ERR_FORMAT, "catalog: %suntil is not after from", prefix);
-    p->confidence = confidence(&r);
-    p->source = text(&r, "source");
+    p->confidence = catalog_reader_confidence(&r);
+    p->source = catalog_reader_text(&r, "source");
     if (r.rc == 0)
         price_output_check(&r, p);
     for (size_t i = 0; r.rc == 0 && i < index; i++)
@@ -403,17 +248,17 @@ static int price_read(const struct catalog *catalog, size_t index, const json_t 
 static int alias_read(const struct catalog *catalog, size_t index, const json_t *object, conch_error *err)
 {
     struct catalog_alias *a = &catalog->aliases[index];
-    struct reader r;
+    struct catalog_reader r;
     char prefix[64];
     snprintf(prefix, sizeof prefix, "aliases[%zu].", index);
-    reader_begin(&r, object, prefix, err);
-    fields_check(&r, "name candidates confidence source ");
-    a->name = text(&r, "name");
-    confidence(&r);
-    text(&r, "source");
+    catalog_reader_begin(&r, object, prefix, err);
+    catalog_reader_fields_check(&r, "name candidates confidence source ");
+    a->name = catalog_reader_text(&r, "name");
+    catalog_reader_confidence(&r);
+    catalog_reader_text(&r, "source");
     if (r.rc == 0 && catalog_find(catalog, a->name))
         r.rc = conch_error_set(err, CONCH_ERR_FORMAT, "catalog: %sname '%s' is a model's", prefix, a->name);
-    const json_t *names = list(&r, "candidates", 1, CATALOG_CANDIDATES_MAX);
+    const json_t *names = catalog_reader_list(&r, "candidates", 1, CATALOG_CANDIDATES_MAX);
     for (size_t i = 0; r.rc == 0 && i < json_array_size(names); i++) {
         a->candidates[i] = catalog_find(catalog, json_string_value(json_array_get(names, i)));
         a->candidate_count = i + 1;
@@ -432,10 +277,10 @@ static int model_names_check(const struct catalog *catalog, const struct catalog
     return 0;
 }
 
-static void models_read(struct reader *r, struct catalog *c)
+static void models_read(struct catalog_reader *r, struct catalog *c)
 {
-    const json_t *models = list(r, "models", 1, CATALOG_MODELS_MAX);
-    c->models = rows_allocate(r, json_array_size(models), sizeof *c->models);
+    const json_t *models = catalog_reader_list(r, "models", 1, CATALOG_MODELS_MAX);
+    c->models = catalog_reader_rows_allocate(r, json_array_size(models), sizeof *c->models);
     for (size_t i = 0; r->rc == 0 && i < json_array_size(models); i++) {
         r->rc = model_read(&c->models[i], json_array_get(models, i), i, r->err);
         if (r->rc == 0)
@@ -447,19 +292,19 @@ static void models_read(struct reader *r, struct catalog *c)
 int catalog_read(struct catalog *ret, json_t *document, conch_error *err)
 {
     struct catalog c = {.document = json_incref(document)};
-    struct reader r;
-    reader_begin(&r, document, "", err);
-    fields_check(&r, "format models prices aliases ");
-    number(&r, "format", FORMAT_VERSION, FORMAT_VERSION);
+    struct catalog_reader r;
+    catalog_reader_begin(&r, document, "", err);
+    catalog_reader_fields_check(&r, "format models prices aliases ");
+    catalog_reader_number(&r, "format", FORMAT_VERSION, FORMAT_VERSION);
     models_read(&r, &c);
-    const json_t *prices = list(&r, "prices", 0, CATALOG_PRICES_MAX);
-    c.prices = rows_allocate(&r, json_array_size(prices), sizeof *c.prices);
+    const json_t *prices = catalog_reader_list(&r, "prices", 0, CATALOG_PRICES_MAX);
+    c.prices = catalog_reader_rows_allocate(&r, json_array_size(prices), sizeof *c.prices);
     for (size_t i = 0; r.rc == 0 && i < json_array_size(prices); i++) {
         r.rc = price_read(&c, i, json_array_get(prices, i), err);
         c.price_count = i + 1;
     }
-    const json_t *aliases = list(&r, "aliases", 0, CATALOG_ALIASES_MAX);
-    c.aliases = rows_allocate(&r, json_array_size(aliases), sizeof *c.aliases);
+    const json_t *aliases = catalog_reader_list(&r, "aliases", 0, CATALOG_ALIASES_MAX);
+    c.aliases = catalog_reader_rows_allocate(&r, json_array_size(aliases), sizeof *c.aliases);
     for (size_t i = 0; r.rc == 0 && i < json_array_size(aliases); i++) {
         r.rc = alias_read(&c, i, json_array_get(aliases, i), err);
         c.alias_count = i + 1;
