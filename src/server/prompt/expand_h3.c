@@ -46,8 +46,8 @@ static const char *words_or_default(const struct expansion *e, const char *text)
     if (text[strspn(text, " \t\r\n")])
         return text;
     if (h3_picture_count(e->request))
-        return "The scene of <Picture 1> comes to life with slow, natural motion";
-    return "The scene of <Video 1> goes on with natural motion";
+        return "The scene of <Picture 1> comes to life";
+    return "The scene of <Video 1> goes on";
 }
 
 static int shots_write(const struct expansion *e, const char *text, struct buf *out, bool *ret_spoken, conch_error *err)

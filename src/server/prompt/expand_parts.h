@@ -42,11 +42,12 @@ enum scene_kind {
     SCENE_LIGHT,   /* ... what the light is like */
     SCENE_STYLE,   /* ... what it looks like */
     SCENE_PLACE,   /* ... where it is; value: enum scene_place */
-    SCENE_SOUND,   /* something that is heard; value: enum scene_sound of sounds.h */
+    SCENE_SOUND,   /* something that is heard; value: enum scene_sound of sounds.h, extra: SOUND_MOVES or 0 */
     SCENE_PLACED,  /* a place that is heard: both; value: the sound, extra: the place */
     SCENE_MUSIC,   /* music is asked for; value: enum scene_music */
     SCENE_SILENCE, /* no sound is wanted */
 };
+enum { SOUND_MOVES = 1 }; /* the word says as well that something moves */
 enum scene_place { PLACE_OUTSIDE, PLACE_INSIDE, PLACE_NIGHT };
 enum scene_music {
     MUSIC_NONE,

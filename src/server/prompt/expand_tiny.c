@@ -55,9 +55,14 @@ static enum tiny_kind kind_of(const struct lexicon_hit *hit)
     return (enum tiny_kind)hit->row->kind;
 }
 
+static bool is_stand_in(const struct lexicon_hit *hit)
+{
+    return kind_of(hit) == TINY_STAND_IN || kind_of(hit) == TINY_PERSON;
+}
+
 static bool is_noun(const struct lexicon_hit *hit)
 {
-    return kind_of(hit) == TINY_OBJECT || kind_of(hit) == TINY_STAND_IN;
+    return kind_of(hit) == TINY_OBJECT || is_stand_in(hit);
 }
 
 /* Bytes between the end of one hit and the start of the next. */
@@ -169,7 +174,8 @@ static void hit_take(struct scene *scene, const struct expansion *e, const struc
     const struct lexicon_hit *hit = &hits->list[i];
     switch (kind_of(hit)) {
     case TINY_OBJECT:
-    case TINY_STAND_IN: noun_take(scene, hit); break;
+    case TINY_STAND_IN:
+    case TINY_PERSON: noun_take(scene, hit); break;
     case TINY_COLOR:
     case TINY_SIZE: attribute_take(scene, e, hits, i); break;
     case TINY_MOTION: motion_take(scene, hit); break;
@@ -193,7 +199,8 @@ static void hit_take(struct scene *scene, const struct expansion *e, const struc
     case TINY_FACING: scene->facing = true; break;
     case TINY_BREAK:
     case TINY_CAMERA_NOUN:
-    case TINY_CAMERA_WAY: break;
+    case TINY_CAMERA_WAY:
+    case TINY_NOTHING: break;
     }
 }
 
@@ -267,30 +274,52 @@ static void commands_read(struct scene *scene, const struct expansion *e)
 
 static int nature_motion(const struct noun *noun)
 {
-    int motion = kind_of(noun->hit) == TINY_STAND_IN ? TINY_NATURE_MOTION(noun->hit->row->extra) : TINY_NATURE_NONE;
+    int motion = is_stand_in(noun->hit) ? TINY_NATURE_MOTION(noun->hit->row->extra) : TINY_NATURE_NONE;
     return motion == TINY_NATURE_NONE ? OPEN : motion;
 }
 
-/* Which of the nouns are drawn: the things of this world first, else what can stand for the others. Moves them to the
- * front of the list and returns how many of them there are. */
+/* Said again: "a red ball rolls; the ball stops". */
+static bool is_again(const struct noun *first, const struct noun *noun)
+{
+    enum { LIST_BYTES = 24 }; /* "a red ball and a red ball" are two */
+    if (first->hit->row != noun->hit->row)
+        return false;
+    return noun->color == OPEN || (noun->color == first->color && gap(first->hit, noun->hit) > LIST_BYTES);
+}
+
+/* Somebody who throws, drops or pushes something is not what the clip is about. */
+static bool is_actor(const struct scene *scene, size_t i)
+{
+    bool deed = !scene->motion_is_general &&
+                (scene->motion == MOTION_THROW || scene->motion == MOTION_DROP || scene->motion == MOTION_ROLL);
+    return deed && kind_of(scene->nouns[i].hit) == TINY_PERSON && i + 1 < scene->noun_count &&
+           kind_of(scene->nouns[i + 1].hit) != TINY_PERSON;
+}
+
+/* Which of the nouns are drawn: the things of this world first, else what can stand for the others (of those one,
+ * unless two are spoken of). Moves them to the front of the list and returns how many of them there are. */
 static size_t nouns_pick(struct scene *scene)
 {
     size_t count = 0, objects = 0;
+    bool two = scene->number >= 2 || scene->motion == MOTION_COLLIDE || scene->facing;
     for (size_t i = 0; i < scene->noun_count; i++)
         objects += kind_of(scene->nouns[i].hit) == TINY_OBJECT;
     for (size_t i = 0; i < scene->noun_count; i++) {
-        const struct noun *noun = &scene->nouns[i];
-        if (objects && kind_of(noun->hit) == TINY_STAND_IN)
-            continue;
-        /* said again: "a red ball; the ball rolls" */
+        const struct noun noun = scene->nouns[i];
         bool again = false;
+        if (objects ? is_stand_in(noun.hit) : is_actor(scene, i) || (count && !two))
+            continue;
         for (size_t j = 0; j < count && !again; j++)
-            again = scene->nouns[j].hit->row == noun->hit->row &&
-                    (noun->color == OPEN || noun->color == scene->nouns[j].color) && scene->number < 2;
+            again = is_again(&scene->nouns[j], &noun);
         if (!again)
-            scene->nouns[count++] = *noun;
+            scene->nouns[count++] = noun;
     }
     return count;
+}
+
+static const char *article(const char *word)
+{
+    return strchr("aeiou", *word) ? "an" : "a";
 }
 
 static bool motion_takes_two(int motion)
@@ -304,7 +333,7 @@ static void thing_set(struct scene *scene, const struct expansion *e, int i, con
     scene->things[i] = noun->hit->row->value;
     scene->colors[i] = noun->color;
     scene->sizes[i] = noun->size;
-    if (kind_of(noun->hit) == TINY_STAND_IN)
+    if (is_stand_in(noun->hit))
         nature = TINY_NATURE_COLOR(noun->hit->row->extra);
     if (scene->colors[i] == OPEN && nature != TINY_NATURE_NONE)
         scene->colors[i] = nature;
@@ -351,7 +380,7 @@ static void things_choose(struct scene *scene, const struct expansion *e, size_t
 /* Things and motions that do not go together: see tools/train/world.py. */
 static void motion_fit(struct scene *scene, const struct expansion *e)
 {
-    bool stand_in = scene->noun_count && scene->nouns[0].hit && kind_of(scene->nouns[0].hit) == TINY_STAND_IN;
+    bool stand_in = scene->noun_count && scene->nouns[0].hit && is_stand_in(scene->nouns[0].hit);
     int *thing = &scene->things[0];
     if (scene->motion == MOTION_RISE && stand_in)
         *thing = THING_BALLOON; /* a stand-in may as well be something that can rise */
@@ -385,16 +414,17 @@ static void motion_fit(struct scene *scene, const struct expansion *e)
 static void stand_ins_note(const struct scene *scene, const struct expansion *e, size_t picked)
 {
     if (!picked) {
-        note_add(e->notes, PROMPT_NOTE_FILLED, "no object this model knows was named: a %s %s stands in for it",
-                 color_names[scene->colors[0]], thing_names[scene->things[0]]);
+        note_add(e->notes, PROMPT_NOTE_FILLED, "no object this model knows was named: %s %s %s stands in for it",
+                 article(color_names[scene->colors[0]]), color_names[scene->colors[0]], thing_names[scene->things[0]]);
         return;
     }
     for (int i = 0; i < scene->thing_count; i++) {
         const struct noun *noun = &scene->nouns[picked > 1 ? i : 0];
-        if (kind_of(noun->hit) == TINY_STAND_IN && (i == 0 || picked > 1))
+        if (is_stand_in(noun->hit) && (i == 0 || picked > 1))
             note_add(e->notes, PROMPT_NOTE_REPLACED,
-                     "this model does not know \"" HIT_FORMAT "\": a %s %s stands in for it", HIT_ARGS(e, noun->hit),
-                     color_names[scene->colors[i]], thing_names[scene->things[i]]);
+                     "this model does not know \"" HIT_FORMAT "\": %s %s %s stands in for it", HIT_ARGS(e, noun->hit),
+                     article(color_names[scene->colors[i]]), color_names[scene->colors[i]],
+                     thing_names[scene->things[i]]);
     }
 }
 
@@ -486,14 +516,15 @@ static int thing_write(const struct scene *scene, int i, struct buf *out, conch_
 {
     const char *size = scene->sizes[i] == OPEN ? "" : size_names[scene->sizes[i]];
     const char *color = color_names[scene->colors[i]];
-    return buf_append_format(out, err, "%s %s%s%s %s", !*size && strchr("aeiou", *color) ? "an" : "a", size,
-                             *size ? " " : "", color, thing_names[scene->things[i]]);
+    return buf_append_format(out, err, "%s %s%s%s %s", article(*size ? size : color), size, *size ? " " : "", color,
+                             thing_names[scene->things[i]]);
 }
 
 static const char *verb(const struct scene *scene)
 {
-    static const char *const of_one[] = {"falls and bounces",  "rolls",      "is thrown", "bounces", "swings on a rope",
-                                         "rises into the sky", "lies still", ""};
+    static const char *const of_one[] = {
+        "falls and bounces", "rolls", "flies through the air", "bounces", "swings on a rope", "rises into the sky",
+        "lies still",        ""};
     static const char *const of_two[] = {"fall and bounce",   "",          "",       "", "",
                                          "rise into the sky", "lie still", "collide"};
     if (scene->motion == MOTION_ROLL && scene->things[0] == THING_CUBE)
@@ -503,7 +534,7 @@ static const char *verb(const struct scene *scene)
 
 static int scene_write(const struct scene *scene, struct buf *out, conch_error *err)
 {
-    bool above = scene->motion == MOTION_SWING || scene->motion == MOTION_RISE;
+    bool above = scene->motion == MOTION_SWING || scene->motion == MOTION_RISE || scene->motion == MOTION_THROW;
     int rc = thing_write(scene, 0, out, err);
     if (rc == 0 && scene->thing_count == 2)
         rc = buf_append_text(out, " and ", err);

@@ -54,7 +54,7 @@ static struct said said_find(const char *folded)
             if (row->kind == SCENE_PLACED && (said.place < 0 || row->extra == PLACE_NIGHT))
                 said.place = row->extra;
             break;
-        case SCENE_SOUND:
+        case SCENE_SOUND: said.aspects[ASPECT_MOTION] |= row->extra == SOUND_MOVES; break;
         case SCENE_MUSIC:
         case SCENE_SILENCE: break;
         }

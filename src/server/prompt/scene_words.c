@@ -13,19 +13,19 @@ static const struct lexicon_row rows[] = {
      "tripod|shot on|framing|镜头|特写|全景|中景|近景|远景|航拍|俯拍|仰拍|跟拍|运镜|推近|拉远|第一人称|手持",
      SCENE_CAMERA, 0, 0},
 
-    {"run~|running|walk~|walking|jump~|jumping|fly|flies|flying|swim~|swimming|dance~|dancing|fall~|falling|roll~|"
+    {"jump~|jumping|fly|flies|flying|swim~|swimming|dance~|dancing|fall~|falling|roll~|"
      "rolling|"
      "drive~|driving|ride~|riding|turn~|turning|spin~|spinning|rotate~|rotating|move~|moving|float~|floating|drift~|"
-     "drifting|waving|smile~|smiling|laugh~|laughing|cry|cries|crying|sing~|singing|speak~|speaking|talk~|"
+     "drifting|waving|smile~|smiling|cry|cries|crying|sing~|singing|speak~|speaking|talk~|"
      "talking|says|said|look~ up|looks|looking|open~|opening|opens|close~ his|close~ "
      "her|pour~|pouring|cook~|cooking|eat~|"
-     "eating|drink~|drinking|read~|reading|write~|writing|play~|playing|chase~|chasing|explode~|exploding|grow~|"
+     "eating|drink~|drinking|read~|reading|write~|writing|play~|playing|chase~|chasing|grow~|"
      "growing|"
      "bloom~|blooming|burn~|burning|melt~|melting|glide~|gliding|slide~|sliding|swing~|swinging|rise~|rising|sway~|"
      "swaying|"
      "climb~|climbing|race~|racing|fight~|fighting|throw~|throwing|catch~|catching|kick~|kicking|hold~|holding|sit~|"
      "sitting|"
-     "stand~|standing|sleep~|sleeping|lie|lies|lying|pass~|passing|enter~|entering|leave~ the|leaving|bounce~|bouncing|"
+     "stand~|standing|sleep~|sleeping|lie|lies|lying|pass~|passing|enter~|entering|leave~ the|leaving|"
      "drop~|dropping|flow~|flowing|blow~|blowing|crash~|crashing|stretch~|stretching|blink~|blinking|hug~|hugging|kiss~"
      "|"
      "kissing|nod~|nodding|surf~|surfing|ski|skiing|skate~|skating|travel~|travelling|traveling|motion|timelapse|"
@@ -87,21 +87,27 @@ static const struct lexicon_row rows[] = {
     {"thunder|storm|stormy|lightning|雷|闪电|暴风雨|风暴", SCENE_SOUND, SOUND_THUNDER, 0},
     {"wind|windy|breeze|风", SCENE_SOUND, SOUND_WIND, 0},
     {"fire|campfire|bonfire|flame~|fireplace|火|篝火|火焰|壁炉", SCENE_SOUND, SOUND_FIRE, 0},
-    {"walk~|walking|run~|running|footsteps|steps|marching|走|跑|脚步|散步|奔跑", SCENE_SOUND, SOUND_STEPS, 0},
+    {"walk~|walking|walked|run~|running|ran|marching|stroll~|strolling|jog~|jogging|走|跑|散步|奔跑|行走|走路|跑步",
+     SCENE_SOUND, SOUND_STEPS, SOUND_MOVES},
+    {"footsteps|steps|脚步|脚步声", SCENE_SOUND, SOUND_STEPS, 0},
     {"car~|truck~|motorcycle~|taxi~|bus|engine~|汽车|车|卡车|摩托车|出租车|公交车", SCENE_SOUND, SOUND_CAR, 0},
     {"train~|subway|railway|火车|地铁|列车", SCENE_SOUND, SOUND_TRAIN, 0},
     {"plane~|airplane~|aircraft|jet|helicopter~|drone~|rocket~|飞机|直升机|无人机|火箭", SCENE_SOUND, SOUND_PLANE, 0},
     {"dog~|puppy|puppies|bark~|barking|狗|小狗", SCENE_SOUND, SOUND_DOG, 0},
     {"cat~|kitten~|meow~|purring|猫|小猫", SCENE_SOUND, SOUND_CAT, 0},
     {"bird~|seagull~|eagle~|owl~|chirping|鸟|海鸥|鹰", SCENE_SOUND, SOUND_BIRD, 0},
-    {"horse~|gallop~|galloping|马|骏马", SCENE_SOUND, SOUND_HORSE, 0},
-    {"ball~|basketball|football|tennis|bounces|bouncing|球|篮球|足球|网球", SCENE_SOUND, SOUND_BALL, 0},
+    {"gallop~|galloping|奔腾", SCENE_SOUND, SOUND_HORSE, SOUND_MOVES},
+    {"horse~|马|骏马", SCENE_SOUND, SOUND_HORSE, 0},
+    {"bounce~|bouncing|dribble~|dribbling|弹跳", SCENE_SOUND, SOUND_BALL, SOUND_MOVES},
+    {"ball~|basketball|football|tennis|球|篮球|足球|网球", SCENE_SOUND, SOUND_BALL, 0},
     {"guitar|piano player|pianist|violinist|violin|drummer|drums|band|orchestra "
      "plays|saxophone|吉他|小提琴|乐队|鼓|钢琴家",
      SCENE_SOUND, SOUND_INSTRUMENT, 0},
     {"clock|watchmaker|ticking|时钟|钟表", SCENE_SOUND, SOUND_CLOCK, 0},
-    {"explosion~|explode~|exploding|firework~|battle|gunfire|爆炸|烟花|战斗", SCENE_SOUND, SOUND_EXPLOSION, 0},
-    {"laugh~|laughing|laughter|giggle~|giggling|大笑|笑声", SCENE_SOUND, SOUND_LAUGH, 0},
+    {"explosion~|explode~|exploding|firework~|battle|gunfire|爆炸|烟花|战斗", SCENE_SOUND, SOUND_EXPLOSION,
+     SOUND_MOVES},
+    {"laugh~|laughing|giggle~|giggling|大笑", SCENE_SOUND, SOUND_LAUGH, SOUND_MOVES},
+    {"laughter|笑声", SCENE_SOUND, SOUND_LAUGH, 0},
     {"crowd~|audience|applause|cheering|人群|观众|掌声|欢呼", SCENE_SOUND, SOUND_CROWD, 0},
     {"silent|silence|no sound|without sound|mute|无声|静音|没有声音", SCENE_SILENCE, 0, 0},
 

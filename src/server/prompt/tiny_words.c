@@ -8,6 +8,11 @@
 static const struct lexicon_row rows[] = {
     {",|.|;|:|!|?|、|。|，|；|：|！|？|as|while|when|whilst|同时|然后|接着", TINY_BREAK, 0, 0},
 
+    {"drone shot~|drone footage|drone view|aerial shot|aerial view|bird's-eye view|bird's eye view|left hand|right "
+     "hand|right now|"
+     "all right|swing set|航拍|鸟瞰",
+     TINY_NOTHING, 0, 0},
+
     /* things */
     {"ball~|sphere~|orb~|globe~|rubber ball~|beach ball~|toy ball~|bouncy "
      "ball~|bead~|球|小球|圆球|皮球|球体|弹力球|弹珠",
@@ -20,7 +25,7 @@ static const struct lexicon_row rows[] = {
     /* near things: balls that have a colour of their own */
     {"apple~|cherry|cherries|tomato|tomatoes|strawberry|strawberries|ladybug~|苹果|樱桃|西红柿|番茄|草莓",
      TINY_STAND_IN, THING_BALL, OF(COLOR_RED, NONE)},
-    {"basketball~|pumpkin~|an orange|oranges|tangerines|mandarin~|clementine~|fox|foxes|tiger~|goldfish|篮球|橘子|橙子|"
+    {"basketball~|pumpkin~|oranges|tangerines|mandarin~|clementine~|fox|foxes|tiger~|goldfish|篮球|橘子|橙子|"
      "南瓜|狐狸|老虎|金鱼",
      TINY_STAND_IN, THING_BALL, OF(COLOR_ORANGE, NONE)},
     {"sun|lemon~|tennis ball~|chick~|bee~|duckling~|duck~|lion~|banana~|marigold~|sunflower~|coin~|golden "
@@ -50,7 +55,7 @@ static const struct lexicon_row rows[] = {
     {"man|men|woman|women|person|people|boy~|girl~|child|children|kid~|baby|babies|dancer~|runner~|character~|robot~|"
      "player~|"
      "astronaut~|男人|女人|男孩|女孩|孩子|小孩|人|舞者|机器人|宇航员|少女|少年|婴儿",
-     TINY_STAND_IN, THING_BALL, OF(NONE, MOTION_ROLL)},
+     TINY_PERSON, THING_BALL, OF(NONE, MOTION_ROLL)},
     {"pendulum~|swing|lantern~|chandelier~|bell~|钟摆|秋千|灯笼|吊灯|铃铛", TINY_STAND_IN, THING_BALL,
      OF(NONE, MOTION_SWING)},
     {"raindrop~|meteor~|meteorite~|leaf|leaves|stone~|pebble~|acorn~|雨滴|流星|陨石|树叶|叶子|石子", TINY_STAND_IN,

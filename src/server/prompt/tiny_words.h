@@ -41,6 +41,7 @@ enum tiny_kind {
     TINY_CAMERA_WAY,  /* of those, what the camera does; elsewhere nothing; value: tiny_camera */
     TINY_OBJECT,      /* value: tiny_thing */
     TINY_STAND_IN,    /* not of this world; value: the nearest thing, extra: TINY_NATURE */
+    TINY_PERSON,      /* the same, of somebody who may also do something to a thing */
     TINY_COLOR,       /* value: tiny_color; extra: one of enum tiny_color_extra */
     TINY_SIZE,        /* value: tiny_size */
     TINY_MOTION,      /* value: tiny_motion; extra 1: so general that a better word is looked for */
@@ -48,7 +49,8 @@ enum tiny_kind {
     TINY_SKY,         /* value: tiny_sky; extra 1: near it only */
     TINY_FLOOR,       /* value: tiny_floor; extra 1: near it only */
     TINY_NUMBER,      /* value: 1, 2, or 3 for more */
-    TINY_FACING       /* two things come together */
+    TINY_FACING,      /* two things come together */
+    TINY_NOTHING      /* words that mean nothing here, though a part of them would */
 };
 enum tiny_color_extra { COLOR_PLAIN, COLOR_BESIDE_NOUN, COLOR_NEAREST };
 
