@@ -65,10 +65,12 @@ int api_refuse(struct api_problem *problem, enum api_kind kind, const char *fiel
 
 struct config;
 struct blob_store;
+struct catalog_offers;
 
 struct api_settings {
     const struct config *config;
     const struct catalog *catalog;
+    const struct catalog_offers *offers; /* templates and pictures, for refusing them honestly; NULL: not known */
     struct store *store;
     struct blob_store *blobs;
     const char *version;
@@ -80,6 +82,7 @@ int api_create(struct api **ret_api, const struct api_settings *settings, char *
 void api_destroy(struct api *api);
 
 const struct catalog *api_catalog(const struct api *api);
+const struct catalog_offers *api_offers(const struct api *api);
 const struct config *api_config(const struct api *api);
 
 /* ---- who calls ---- */

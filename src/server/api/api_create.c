@@ -19,6 +19,11 @@ const struct catalog *api_catalog(const struct api *api)
     return api->catalog;
 }
 
+const struct catalog_offers *api_offers(const struct api *api)
+{
+    return api->settings.offers;
+}
+
 const struct config *api_config(const struct api *api)
 {
     return api->config;
