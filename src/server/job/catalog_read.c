@@ -160,6 +160,8 @@ static int model_read(struct catalog_model *m, const json_t *object, size_t inde
     m->fast_pretreatment = catalog_reader_flag(&r, "fast_pretreatment", true);
     m->last_frame_alone = catalog_reader_flag(&r, "last_frame_alone", false);
     m->subjects_max = catalog_reader_number_or(&r, "subjects_max", 16, 0);
+    if (catalog_reader_has(&r, "note"))
+        catalog_reader_text(&r, "note");
     snprintf(prefix, sizeof prefix, "models[%zu].defaults.", index);
     defaults_read(&r, m, prefix);
     ratios_read(&r, m);
