@@ -293,10 +293,8 @@ static int curl_failed(struct hop *hop, CURLcode code, conch_error *err)
         return conch_error_set(err, fault_set(fetched, HTTP_FAULT_LOCAL, CONCH_ERR_NOMEM),
                                "no memory for a request to %s", origin);
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return conch_error_set(err, fault_set(fetched, HTTP_FAULT_URL, CONCH_ERR_RANGE),
-                               "the address at %s cannot be used%s", origin,
-                               hop->settings->https_only ? ": only https is allowed" : "");
+                               "the address at %s cannot be used", origin);
     default:
         return conch_error_set(err, fault_set(fetched, HTTP_FAULT_BROKEN, CONCH_ERR_IO),
                                "the connection to %s broke: %s", origin, curl_easy_strerror(code));
