@@ -74,10 +74,11 @@ static size_t gap(const struct lexicon_hit *left, const struct lexicon_hit *righ
 /* Whether words that follow a colour or size at hit i without anything unknown between end in a place or a thing. */
 static const struct lexicon_hit *described_by(const struct hits *hits, size_t i)
 {
-    enum { NEAR_BYTES = 12 };
+    enum { NEAR_BYTES = 12, BESIDE_BYTES = 3 };
+    size_t near = hits->list[i].row->extra == COLOR_BESIDE_NOUN ? BESIDE_BYTES : NEAR_BYTES;
     for (size_t j = i + 1; j < hits->count; j++) {
         const struct lexicon_hit *hit = &hits->list[j];
-        if (gap(hit - 1, hit) > NEAR_BYTES)
+        if (gap(hit - 1, hit) > near)
             return NULL;
         if (is_noun(hit) || kind_of(hit) == TINY_FLOOR || kind_of(hit) == TINY_SKY)
             return hit;

@@ -38,7 +38,7 @@ static const struct lexicon_row rows[] = {
      "hour|backlit|backlight|neon|candlelight|candlelit|sunset|"
      "sunrise|dusk|dawn|twilight|overcast|shadow~|silhouette~|glow~|glowing|bright|dark|dim|lit|daylight|noon|foggy|"
      "rays|光|"
-     "阳光|月光|灯光|日落|日出|黄昏|黎明|霓虹|逆光|阴影|烛光|明亮|昏暗|傍晚|清晨",
+     "阳光|月光|灯光|日落|日出|黄昏|黎明|霓虹|逆光|阴影|烛光|明亮|昏暗|傍晚|清晨|夕阳|晚霞|夜色|晨光",
      SCENE_LIGHT, 0, 0},
 
     {"cinematic|realistic|photorealistic|photo-realistic|photograph|documentary|anime|cartoon|animation|animated|3d|"
