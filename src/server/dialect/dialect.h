@@ -43,6 +43,7 @@ struct dialect_events {
     int64_t account_id; /* 0: all (admin) */
     int64_t job_id;     /* 0: all of the account; of one job: the stream ends after its terminal event */
     int64_t after_id;   /* events behind this one; -1: those from now on */
+    bool ended;         /* the job has ended: the stream does too, once what is there has been sent */
     dialect_event_render *render;
 };
 
@@ -77,13 +78,14 @@ struct dialect_refusal {
 };
 
 struct dialect {
-    const char *name;            /* "conch", "minimax1": as in store_job.dialect and in metrics */
-    const char *const *prefixes; /* paths it owns for refusals where no route fits, ending in NULL: "/v2/" for all
-                                    below, "/v1/files" for just that. The longest that fits decides; "" takes the rest */
+    const char *name; /* "conch", "minimax1": as in store_job.dialect and in metrics */
+    const char *const
+        *prefixes; /* paths it owns for refusals where no route fits, ending in NULL: "/v2/" for all
+                      below, "/v1/files" for just that. The longest that fits decides; "" takes the rest */
     const struct dialect_route *routes;
     size_t route_count;
-    /* Words any problem in the dialect's shape; response is empty before. request may lack a body (it was refused before
-     * one came). Must not block. */
+    /* Words any problem in the dialect's shape; response is empty before. request may lack a body (it was refused
+     * before one came). Must not block. */
     void (*refuse)(const struct dialect *dialect, const struct dialect_refusal *refusal,
                    const struct http_request *request, struct http_response *response);
     /* Headers on every answer of the dialect, good or bad; NULL: none. */

@@ -101,7 +101,7 @@ void out_id(struct out *out, const char *key, int64_t id); /* as text; 0: null *
 void out_real(struct out *out, const char *key, double value);
 void out_flag(struct out *out, const char *key, bool value);
 void out_null(struct out *out, const char *key);
-void out_time(struct out *out, const char *key, int64_t wall_ms); /* RFC 3339; 0: null */
+void out_time(struct out *out, const char *key, int64_t wall_ms);     /* RFC 3339; 0: null */
 void out_json(struct out *out, const char *key, const json_t *value); /* NULL: null */
 void out_raw(struct out *out, const char *key, const char *json);     /* text that is JSON already */
 /* A text put together; cut at 2 KiB. */
