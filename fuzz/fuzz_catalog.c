@@ -1,9 +1,11 @@
-/* A catalog from a stranger: taken whole or refused with a text, and what is taken answers every question. */
+/* A catalog of models, templates or services from a stranger: taken whole or refused with a text, and what is taken
+ * answers every question. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "server/job/catalog.h"
+#include "server/job/catalog_offers.h"
 
 static void questions_ask(const struct catalog *catalog)
 {
@@ -28,6 +30,33 @@ static void questions_ask(const struct catalog *catalog)
     }
 }
 
+/* The document as templates and as services, beside an empty other one. */
+static void offers_read(json_t *document)
+{
+    json_t *templates = json_pack("{sis[]}", "format", 1, "templates");
+    json_t *services = json_pack("{sis[]s[]}", "format", 1, "images", "tasks");
+    for (int as_services = 0; as_services < 2; as_services++) {
+        struct catalog_offers offers;
+        conch_error err = {0};
+        const int rc = catalog_offers_read(&offers, as_services ? templates : document,
+                                           as_services ? document : services, &err);
+        if (rc < 0 && (rc != err.code || !err.text[0]))
+            abort();
+        for (size_t i = 0; rc == 0 && i < offers.image_count; i++) {
+            const struct catalog_image_request request = {.prompt_chars = 1, .width = 512, .height = 512};
+            struct catalog_image_resolved resolved;
+            struct catalog_refusal refusal;
+            if (catalog_image_find(&offers, offers.images[i].slug) != &offers.images[i])
+                abort();
+            catalog_image_resolve(&offers.images[i], &request, &resolved, &refusal);
+        }
+        if (rc == 0)
+            catalog_offers_finish(&offers);
+    }
+    json_decref(templates);
+    json_decref(services);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct catalog catalog;
@@ -42,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         questions_ask(&catalog);
         catalog_finish(&catalog);
     }
+    offers_read(document);
     json_decref(document);
     return 0;
 }
