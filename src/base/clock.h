@@ -14,8 +14,8 @@ static inline int64_t clock_steady_ns(void)
 }
 
 /* Unix time in milliseconds. Within this process it never goes backwards: when the system's clock is set back, it goes
- * on from where it was at the pace of the steady clock, so that leases still run out, until the process starts anew. Two
- * processes can then differ by what the clock was set back. */
+ * on from where it was at the pace of the steady clock, so that leases still run out, until the process starts anew.
+ * Two processes can then differ by what the clock was set back. */
 int64_t clock_wall_ms(void);
 
 /* The rule behind clock_wall_ms, for tests: what the greatest difference of wall and steady clock so far makes of them.

@@ -93,7 +93,7 @@ static bool is_signing_secret(const char *text)
         .standard = standard_, .help = help_, ##__VA_ARGS__                                                            \
     }
 
-#define CHECK_URL .check = is_url, .wanted = "http://HOST[:PORT][/PATH] or https://..."
+#define CHECK_URL .check = is_url, .wanted = "a URL as https://example.org or http://127.0.0.1:8080/v1"
 
 static const struct config_key keys[] = {
     TEXT(CONFIG_TEXT, server, "listen", listen, "127.0.0.1:8787",
