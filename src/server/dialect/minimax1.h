@@ -14,9 +14,11 @@
 #include "server/api/api.h"
 #include "server/dialect/dialect.h"
 #include "server/dialect/dialect_json.h"
+#include "server/job/catalog_offers.h"
 
 enum {
     MINIMAX1_MEDIA_MAX = 3,             /* first frame, last frame, subject */
+    MINIMAX1_INPUTS_MAX = 16,           /* elements of an array of inputs */
     MINIMAX1_FILES_MAX = 1000,          /* of one list, which has no pages */
     MINIMAX1_FILE_BYTES_MAX = 512 << 20 /* one stored document; purposes have smaller limits */
 };
@@ -68,6 +70,11 @@ int minimax1_files_post(struct dialect_call *call);
 int minimax1_files_delete(struct dialect_call *call);
 
 /* ---- what nothing here can make: looked at, then refused with the reason ---- */
+
+/* offers NULL: their limits are not known. *ret: the template, NULL without offers. */
+int minimax1_template_read(const json_t *body, const struct catalog_offers *offers, const struct catalog_template **ret,
+                           struct api_problem *ret_problem);
+int minimax1_image_read(const json_t *body, const struct catalog_offers *offers, struct api_problem *ret_problem);
 
 int minimax1_template_create(struct dialect_call *call);
 int minimax1_template_query(struct dialect_call *call);

@@ -97,7 +97,7 @@ static int subject_read(struct minimax1_create *create, const json_t *body, cons
 {
     static const char field[] = "subject_reference";
     json_t *list = NULL;
-    if (dialect_array(body, field, 16, &list, problem) < 0)
+    if (dialect_array(body, field, MINIMAX1_INPUTS_MAX, &list, problem) < 0)
         return -1;
     if (json_array_size(list) == 0)
         return 0;
