@@ -110,6 +110,8 @@ static void retry_set(struct sse_parser *parser, const char *text)
 static int field_take(struct sse_parser *parser, const char *name, size_t name_size, const char *value, size_t size,
                       conch_error *err)
 {
+    if (memchr(value, 0, size))
+        return 0; /* the standard says so of ids; names and data are C strings here */
     if (name_size == 4 && memcmp(name, "data", 4) == 0) {
         int rc = parser->had_data ? buf_append(&parser->data, "\n", 1, err) : 0;
         parser->had_data = 1;
@@ -117,11 +119,11 @@ static int field_take(struct sse_parser *parser, const char *name, size_t name_s
     }
     if (name_size == 5 && memcmp(name, "event", 5) == 0)
         return copy_set(&parser->event, value, size, err);
-    if (name_size == 2 && memcmp(name, "id", 2) == 0 && !memchr(value, 0, size)) {
+    if (name_size == 2 && memcmp(name, "id", 2) == 0) {
         parser->had_id = 1;
         return copy_set(&parser->id, value, size, err);
     }
-    if (name_size == 5 && memcmp(name, "retry", 5) == 0 && !memchr(value, 0, size))
+    if (name_size == 5 && memcmp(name, "retry", 5) == 0)
         retry_set(parser, value);
     return 0;
 }

@@ -21,8 +21,8 @@ int sse_append(struct buf *buf, const struct sse_event *event, conch_error *err)
 int sse_append_comment(struct buf *buf, const char *text, conch_error *err);
 
 /* Called for each event that has data or a name. What event points to is valid until it returns. A return other than 0
- * ends sse_parser_feed with that value. event->id is the last id seen so far, as a browser remembers it; NULL before
- * the first. */
+ * ends sse_parser_feed with that value. Fields that hold a NUL are ignored. event->id is the last id seen so far, as a
+ * browser remembers it; NULL before the first. */
 typedef int sse_sink(void *context, const struct sse_event *event);
 
 /* Reads a stream. Zero it, then sse_parser_init; sse_parser_finish frees it. */

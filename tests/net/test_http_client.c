@@ -42,7 +42,8 @@ static void *canned_run(void *context)
         size_t used = 0;
         ssize_t got;
         canned->seen[0] = 0;
-        while (!strstr(canned->seen, "\r\n\r\n") && used + 1 < sizeof canned->seen &&
+        while (!strstr(canned->seen, "\r\n\r\n") && canned->seen[0] != 0x16 /* TLS */ &&
+               used + 1 < sizeof canned->seen &&
                (got = recv(file, canned->seen + used, sizeof canned->seen - used - 1, 0)) > 0) {
             used += (size_t)got;
             canned->seen[used] = 0;
