@@ -463,7 +463,7 @@ static void text_message_of(const struct dialect_refusal *refusal, int *ret_stat
     struct http_request request = {.path = "/v2/video_generation", .id = "0123456789abcdef0123456789abcdef"};
     struct http_response response;
     http_response_init(&response, 1 << 20);
-    dialect_minimax2.refuse(&dialect_minimax2, refusal, &request, &response);
+    minimax2_refuse(NULL, refusal, &request, &response);
     *ret_status = response.status;
     *ret = json_loads(response.body.data, 0, NULL);
     http_response_finish(&response);

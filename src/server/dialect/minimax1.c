@@ -1,10 +1,9 @@
 /* The table of MiniMax's first generation, its refusals and the two calls about tasks. */
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "server/dialect/minimax1.h"
-#include "server/dialect/minimax_codes.h"
 #include "server/dialect/minimax_job.h"
 
 static int create_render(void *context, const void *result, int *ret_status, struct buf *ret_body, conch_error *err)
@@ -69,6 +68,42 @@ static int plan_remains(struct dialect_call *call)
     return minimax1_answer_end(call, &out);
 }
 
+/* ---- what nothing here can make: looked at, then refused ---- */
+
+static int template_create(struct dialect_call *call)
+{
+    const struct catalog_template *template;
+    if (minimax1_template_read(call->json, api_offers(call->api), &template, &call->problem) < 0)
+        return -1;
+    return api_refuse(&call->problem, API_UNAVAILABLE_HERE, "template_id",
+                      "no model of this server can make the template%s%s; nothing was charged", template ? " " : "",
+                      template ? template->name : "");
+}
+
+/* There is no such task, as none can be made. */
+static int template_query(struct dialect_call *call)
+{
+    int64_t id;
+    if (minimax_id_read(http_query(call->request, "task_id"), "task_id", &id, &call->problem) < 0)
+        return -1;
+    return api_refuse(&call->problem, API_INVALID, "task_id",
+                      "invalid task_id, there is no template task %" PRId64 " of this account", id);
+}
+
+static int image_create(struct dialect_call *call)
+{
+    if (minimax1_image_read(call->json, api_offers(call->api), &call->problem) < 0)
+        return -1;
+    return api_refuse(&call->problem, API_UNAVAILABLE_HERE, "",
+                      "no model of this server makes pictures; nothing was charged");
+}
+
+static int voice(struct dialect_call *call)
+{
+    return api_refuse(&call->problem, API_UNAVAILABLE_HERE, "",
+                      "no model of this server makes or understands speech and music; it makes videos");
+}
+
 #define GENERATE STORE_SCOPE_GENERATE
 #define READ     STORE_SCOPE_READ
 #define JSON     DIALECT_BODY_JSON, DIALECT_SIZE_JSON
@@ -88,20 +123,20 @@ static const struct dialect_route routes[] = {
     {HTTP_POST, "/v1/files", GENERATE, 0, FORM, minimax1_files_post},
     {HTTP_GET, "/v1/files", READ, 0, NONE, minimax1_file_list},
     {HTTP_DELETE, "/v1/files", GENERATE, 0, NONE, minimax1_files_delete},
-    {HTTP_POST, "/v1/video_template_generation", GENERATE, 0, JSON, minimax1_template_create},
-    {HTTP_GET, "/v1/query/video_template_generation", READ, 0, NONE, minimax1_template_query},
-    {HTTP_POST, "/v1/image_generation", GENERATE, 0, JSON, minimax1_image_create},
+    {HTTP_POST, "/v1/video_template_generation", GENERATE, 0, JSON, template_create},
+    {HTTP_GET, "/v1/query/video_template_generation", READ, 0, NONE, template_query},
+    {HTTP_POST, "/v1/image_generation", GENERATE, 0, JSON, image_create},
     {HTTP_GET, "/v1/token_plan/remains", 0, DIALECT_NO_RATE, NONE, plan_remains},
-    {HTTP_POST, "/v1/t2a_v2", GENERATE, 0, BOTH, minimax1_voice},
-    {HTTP_POST, "/v1/t2a_async_v2", GENERATE, 0, BOTH, minimax1_voice},
-    {HTTP_GET, "/v1/query/t2a_async_query_v2", READ, 0, NONE, minimax1_voice},
-    {HTTP_POST, "/v1/get_voice", READ, 0, BOTH, minimax1_voice},
-    {HTTP_POST, "/v1/voice_clone", GENERATE, 0, BOTH, minimax1_voice},
-    {HTTP_POST, "/v1/voice_design", GENERATE, 0, BOTH, minimax1_voice},
-    {HTTP_POST, "/v1/delete_voice", GENERATE, 0, BOTH, minimax1_voice},
-    {HTTP_POST, "/v1/music_generation", GENERATE, 0, BOTH, minimax1_voice},
-    {HTTP_POST, "/v1/lyrics_generation", GENERATE, 0, BOTH, minimax1_voice},
-    {HTTP_POST, "/v1/speech_to_text", GENERATE, 0, DIALECT_BODY_BOTH, DIALECT_SIZE_UPLOAD, minimax1_voice},
+    {HTTP_POST, "/v1/t2a_v2", GENERATE, 0, BOTH, voice},
+    {HTTP_POST, "/v1/t2a_async_v2", GENERATE, 0, BOTH, voice},
+    {HTTP_GET, "/v1/query/t2a_async_query_v2", READ, 0, NONE, voice},
+    {HTTP_POST, "/v1/get_voice", READ, 0, BOTH, voice},
+    {HTTP_POST, "/v1/voice_clone", GENERATE, 0, BOTH, voice},
+    {HTTP_POST, "/v1/voice_design", GENERATE, 0, BOTH, voice},
+    {HTTP_POST, "/v1/delete_voice", GENERATE, 0, BOTH, voice},
+    {HTTP_POST, "/v1/music_generation", GENERATE, 0, BOTH, voice},
+    {HTTP_POST, "/v1/lyrics_generation", GENERATE, 0, BOTH, voice},
+    {HTTP_POST, "/v1/speech_to_text", GENERATE, 0, DIALECT_BODY_BOTH, DIALECT_SIZE_UPLOAD, voice},
 };
 
 static const char *const prefixes[] = {
@@ -126,33 +161,6 @@ static const char *const prefixes[] = {
 
 static const char *const callback_styles[] = {"minimax1", NULL};
 
-/* What the catalog calls otherwise. */
-static const struct minimax_name names[] = {
-    {"seconds", "duration"},
-    {"first_frame", "first_frame_image"},
-    {"last_frame", "last_frame_image"},
-    {"subjects", "subject_reference"},
-    {NULL, NULL},
-};
-
-/* Always HTTP 200: the official clients take every other status for trouble on the way and show the raw body. */
-static void refuse(const struct dialect *dialect, const struct dialect_refusal *refusal,
-                   const struct http_request *request, struct http_response *response)
-{
-    struct api_problem problem = *refusal->problem;
-    struct buf body;
-    struct out out;
-    buf_init(&body, 16 << 10);
-    minimax_rename(&problem, names);
-    out_init(&out, &body, NULL);
-    out_object(&out, NULL);
-    minimax1_base_resp(&out, minimax_code_of_problem(&problem)->code, minimax_problem_text(&problem).text);
-    out_object_end(&out);
-    if (out_finish(&out) == 0)
-        http_response_text(response, 200, "application/json", body.data, NULL);
-    buf_finish(&body);
-}
-
 /* Clients show it in every error text. */
 static void finish(const struct dialect *dialect, const struct http_request *request, struct http_response *response)
 {
@@ -164,7 +172,7 @@ const struct dialect dialect_minimax1 = {
     .prefixes = prefixes,
     .routes = routes,
     .route_count = ARRAY_LEN(routes),
-    .refuse = refuse,
+    .refuse = minimax1_refuse,
     .finish = finish,
     .callback_styles = callback_styles,
     .callback_body = minimax1_callback_body,

@@ -48,12 +48,10 @@ int minimax1_callback_body(struct api *api, const struct api_job *job, const cha
 
 /* ---- /v1/files ---- */
 
-struct minimax1_file_rule {
-    const char *purpose;
-    bool upload, list, remove; /* where the purpose may be named */
-};
-/* API_INVALID lists the purposes. */
-const struct minimax1_file_rule *minimax1_purpose(const char *purpose);
+/* Where a purpose may be named. */
+enum minimax1_use { MINIMAX1_UPLOAD, MINIMAX1_LIST, MINIMAX1_REMOVE };
+/* API_INVALID lists the purposes; NULL and "" are missing ones. */
+int minimax1_purpose_check(const char *purpose, enum minimax1_use use, struct api_problem *ret_problem);
 
 /* Whether bytes may be stored under a purpose: kind and size by what they are, not by their label. head: their first
  * SNIFF_BYTES, or all. */
@@ -69,19 +67,18 @@ int minimax1_file_delete(struct dialect_call *call);
 int minimax1_files_post(struct dialect_call *call);
 int minimax1_files_delete(struct dialect_call *call);
 
-/* ---- what nothing here can make: looked at, then refused with the reason ---- */
+/* ---- templates and pictures ---- */
 
 /* offers NULL: their limits are not known. *ret: the template, NULL without offers. */
 int minimax1_template_read(const json_t *body, const struct catalog_offers *offers, const struct catalog_template **ret,
                            struct api_problem *ret_problem);
 int minimax1_image_read(const json_t *body, const struct catalog_offers *offers, struct api_problem *ret_problem);
 
-int minimax1_template_create(struct dialect_call *call);
-int minimax1_template_query(struct dialect_call *call);
-int minimax1_image_create(struct dialect_call *call);
-int minimax1_voice(struct dialect_call *call);
-
 /* ---- parts of answers ---- */
+
+/* As dialect.refuse: always HTTP 200. */
+void minimax1_refuse(const struct dialect *dialect, const struct dialect_refusal *refusal,
+                     const struct http_request *request, struct http_response *response);
 
 void minimax1_base_resp(struct out *out, int code, const char *text);
 

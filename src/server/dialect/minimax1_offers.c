@@ -1,12 +1,9 @@
-/* Templates, pictures, voices and music: nothing here makes them. What a client gets wrong is still said first, so that
- * the last answer it sees is the honest one. */
-#include <inttypes.h>
+/* Templates and pictures: what a client gets wrong about them, so that the refusal it sees last is the honest one. */
 #include <string.h>
 
 #include "base/base.h"
 #include "base/text.h"
 #include "server/dialect/minimax1.h"
-#include "server/dialect/minimax_job.h"
 
 static int refuse_catalog(struct api_problem *problem, const struct catalog_refusal *refusal)
 {
@@ -63,26 +60,6 @@ int minimax1_template_read(const json_t *body, const struct catalog_offers *offe
     if (*ret && catalog_template_check(*ret, media, texts, &refusal) < 0)
         return refuse_catalog(ret_problem, &refusal);
     return 0;
-}
-
-int minimax1_template_create(struct dialect_call *call)
-{
-    const struct catalog_template *template;
-    if (minimax1_template_read(call->json, api_offers(call->api), &template, &call->problem) < 0)
-        return -1;
-    return api_refuse(&call->problem, API_UNAVAILABLE_HERE, "template_id",
-                      "no model of this server can make the template%s%s; nothing was charged", template ? " " : "",
-                      template ? template->name : "");
-}
-
-/* There is no such task, as none can be made. */
-int minimax1_template_query(struct dialect_call *call)
-{
-    int64_t id;
-    if (minimax_id_read(http_query(call->request, "task_id"), "task_id", &id, &call->problem) < 0)
-        return -1;
-    return api_refuse(&call->problem, API_INVALID, "task_id",
-                      "invalid task_id, there is no template task %" PRId64 " of this account", id);
 }
 
 /* ---- pictures ---- */
@@ -156,20 +133,4 @@ int minimax1_image_read(const json_t *body, const struct catalog_offers *offers,
     if (model && catalog_image_resolve(model, &request, &resolved, &refusal) < 0)
         return refuse_catalog(ret_problem, &refusal);
     return 0;
-}
-
-int minimax1_image_create(struct dialect_call *call)
-{
-    if (minimax1_image_read(call->json, api_offers(call->api), &call->problem) < 0)
-        return -1;
-    return api_refuse(&call->problem, API_UNAVAILABLE_HERE, "",
-                      "no model of this server makes pictures; nothing was charged");
-}
-
-/* ---- voices and music ---- */
-
-int minimax1_voice(struct dialect_call *call)
-{
-    return api_refuse(&call->problem, API_UNAVAILABLE_HERE, "",
-                      "no model of this server makes or understands speech and music; it makes videos");
 }

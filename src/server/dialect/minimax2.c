@@ -4,7 +4,6 @@
 
 #include "base/base.h"
 #include "server/dialect/minimax2.h"
-#include "server/dialect/minimax_codes.h"
 
 static int create_render(void *context, const void *result, int *ret_status, struct buf *ret_body, conch_error *err)
 {
@@ -83,43 +82,6 @@ static const struct dialect_route routes[] = {
 static const char *const prefixes[] = {"/v2/", NULL};
 static const char *const callback_styles[] = {"minimax2", NULL};
 
-/* What the catalog calls otherwise. */
-static const struct minimax_name names[] = {{"seconds", "duration"}, {"prompt", "content text"}, {NULL, NULL}};
-
-/* HTTP codes of the layer (405, 408, ...) stay, and so do those of what is not there and what is too large. */
-static int status_of(const struct dialect_refusal *refusal, const struct minimax_code *code)
-{
-    const enum api_kind kind = refusal->problem->kind;
-    if (refusal->status != api_kind_status(kind) || kind == API_NOT_FOUND || kind == API_TOO_LARGE)
-        return refusal->status;
-    return code->status;
-}
-
-static void refuse(const struct dialect *dialect, const struct dialect_refusal *refusal,
-                   const struct http_request *request, struct http_response *response)
-{
-    struct api_problem problem = *refusal->problem;
-    const struct minimax_code *code = minimax_code_of_problem(&problem);
-    const int status = status_of(refusal, code);
-    struct buf body;
-    struct out out;
-    buf_init(&body, 16 << 10);
-    minimax_rename(&problem, names);
-    out_init(&out, &body, NULL);
-    out_object(&out, NULL);
-    out_text(&out, "type", "error");
-    out_object(&out, "error");
-    out_text(&out, "type", code->type);
-    out_format(&out, "message", "%s (%d)", minimax_problem_text(&problem).text, code->code);
-    out_format(&out, "http_code", "%d", status);
-    out_object_end(&out);
-    out_text(&out, "request_id", request->id);
-    out_object_end(&out);
-    if (out_finish(&out) == 0)
-        http_response_text(response, status, "application/json", body.data, NULL);
-    buf_finish(&body);
-}
-
 static void finish(const struct dialect *dialect, const struct http_request *request, struct http_response *response)
 {
     http_response_header(response, "Trace-Id", request->id, NULL);
@@ -130,7 +92,7 @@ const struct dialect dialect_minimax2 = {
     .prefixes = prefixes,
     .routes = routes,
     .route_count = ARRAY_LEN(routes),
-    .refuse = refuse,
+    .refuse = minimax2_refuse,
     .finish = finish,
     .callback_styles = callback_styles,
     .callback_body = minimax2_callback_body,

@@ -72,6 +72,7 @@ struct minimax2_show {
     const char *link;
     int64_t input_ms;
 };
+const char *minimax2_status(enum minimax_phase phase);
 void minimax2_task_write(struct out *out, const char *key, const struct api_job *job, const struct minimax2_show *show);
 
 struct minimax2_list {
@@ -84,6 +85,10 @@ int minimax2_list_read(const struct http_request *request, struct minimax2_list 
 int minimax2_task_get(struct dialect_call *call);
 int minimax2_task_list(struct dialect_call *call);
 int minimax2_task_delete(struct dialect_call *call);
+/* As dialect.refuse: real HTTP codes. */
+void minimax2_refuse(const struct dialect *dialect, const struct dialect_refusal *refusal,
+                     const struct http_request *request, struct http_response *response);
+
 int minimax2_callback_body(struct api *api, const struct api_job *job, const char *kind, const char *origin,
                            int64_t now_ms, struct buf *ret_body, conch_error *err);
 
