@@ -91,8 +91,7 @@ static void the_shipped_list_lets_ordinary_prompts_pass(void **state)
         " ",
         "a red fox runs through fresh snow at dawn",
         "children play football in the park",
-        "a kid eats an apple, then, on a hill far away from the house and the garden and the lake, a naked mole rat "
-        "digs",
+        "a kid eats an apple; far away, on a hill behind the house and the lake, a naked mole rat digs",
         "a nude-coloured dress on a mannequin",
         "a sexton rings the bell of the old church",
         "popcorn",

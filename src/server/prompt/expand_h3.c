@@ -11,7 +11,8 @@
 
 enum { SHOT_SECONDS_MIN = 1 };
 
-bool h3_is_expanded(const char *text)
+/* Whether a text is an expanded one already: it has the line that begins the shots. */
+static bool is_expanded(const char *text)
 {
     for (const char *at = text; (at = strstr(at, SHOTS_LABEL)); at++)
         if (at == text || at[-1] == '\n')
@@ -146,7 +147,7 @@ int expand_h3(const struct expansion *e, struct buf *out, conch_error *err)
 {
     struct buf text;
     buf_init(&text, PROMPT_EXPANDED_BYTES_MAX);
-    bool expanded = h3_is_expanded(e->request->text);
+    bool expanded = is_expanded(e->request->text);
     bool whole = expanded || e->request->camera_commands;
     int rc = h3_references_write(e, words_or_default(e, whole ? e->request->text : e->text), &text, err);
     if (rc == 0)

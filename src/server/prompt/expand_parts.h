@@ -24,9 +24,6 @@ int expand_tiny(const struct expansion *expansion, struct buf *out, conch_error 
 int expand_wan(const struct expansion *expansion, struct buf *out, conch_error *err);
 int expand_h3(const struct expansion *expansion, struct buf *out, conch_error *err);
 
-/* Whether a text is an expanded one for H3 already: it has the line that begins the shots. */
-bool h3_is_expanded(const char *text);
-
 /* Adds a note; more than PROMPT_NOTES_MAX are dropped, and a text that is too long is cut between characters. */
 void note_add(struct prompt_notes *notes, enum prompt_note_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
