@@ -125,4 +125,10 @@ int api_job_complete(struct api *api, struct store_tx *tx, struct api_job *ret, 
 int api_job_notify(struct store_tx *tx, const struct store_job *row, int64_t event_id, int64_t now_ms,
                    conch_error *err);
 
+/* ---- files (api_files.c) ---- */
+
+/* A file that is there, has not expired and whose job was not deleted; account_id 0: anybody's. */
+int api_file_find(struct api *api, int64_t id, int64_t account_id, struct store_file *ret,
+                  struct api_problem *problem);
+
 #endif

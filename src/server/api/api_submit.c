@@ -1,0 +1,179 @@
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/clock.h"
+#include "base/text.h"
+#include "server/api/submit.h"
+#include "server/blob/blob.h"
+#include "server/prompt/expand.h"
+
+static void submit_begin(struct submit *submit)
+{
+    submit->now_ms = clock_wall_ms();
+    submit->task = "generation";
+    buf_init(&submit->prompt, PROMPT_BYTES_MAX);
+    buf_init(&submit->used, PROMPT_EXPANDED_BYTES_MAX);
+    buf_init(&submit->context, PROMPT_EXPANDED_BYTES_MAX);
+}
+
+/* Blobs that no row names go again. */
+static void submit_finish(struct submit *submit)
+{
+    for (size_t i = 0; i < submit->media_count && !submit->stored; i++)
+        if (submit->media[i].fresh)
+            blob_delete(submit->api->blobs, submit->media[i].file.blob, NULL);
+    buf_finish(&submit->prompt);
+    buf_finish(&submit->used);
+    buf_finish(&submit->context);
+    json_decref(submit->notes);
+    json_decref(submit->camera);
+    api_job_finish(&submit->job);
+}
+
+/* What the model asked for costs by its provider's list, and what of that is taken here. */
+int submit_quote(struct submit *submit)
+{
+    const struct config *config = submit->api->config;
+    const struct catalog_price *row = NULL;
+    conch_error err = {0};
+    const bool charged = submit->served.sandbox ? config->sandbox.charge : config->credits.charge_local;
+    submit->list_microusd = submit->amount = 0;
+    submit->price_source[0] = 0;
+    if (strcmp(submit->task, "generation") != 0)
+        return 0;
+    const int rc = catalog_price(submit->api->catalog, &submit->resolved, CATALOG_MICROUSD, submit->now_ms,
+                                 &submit->list_microusd, &row, &err);
+    if (rc == CONCH_ERR_LIMIT)
+        return api_refuse(submit->problem, API_INVALID, "seconds", "%s", err.text);
+    if (row && row->source)
+        snprintf(submit->price_source, sizeof submit->price_source, "%s", row->source);
+    submit->price_source[text_utf8_cut(submit->price_source, strlen(submit->price_source),
+                                       sizeof submit->price_source - 1)] = 0;
+    submit->amount = charged ? submit->list_microusd : 0;
+    return 0;
+}
+
+static int stages(struct submit *submit)
+{
+    if (submit_check(submit) < 0 || submit_words(submit) < 0 || submit_media(submit) < 0 || submit_prompt(submit) < 0)
+        return -1;
+    return submit_quote(submit) < 0 || submit_callback(submit) < 0 ? -1 : 0;
+}
+
+int api_job_submit(struct api *api, const struct api_caller *caller, const struct api_submit *ask,
+                   struct api_once *once, struct api_job *ret, struct api_problem *ret_problem)
+{
+    if (api_require(caller, STORE_SCOPE_GENERATE, ret_problem) < 0)
+        return -1;
+    const int kept = api_once_begin(api, caller, once, ret_problem);
+    if (kept != 0)
+        return kept < 0 ? -1 : 0;
+    struct submit *submit = calloc(1, sizeof *submit);
+    if (!submit)
+        return api_refuse(ret_problem, API_BUSY, "", "the server has not enough memory at the moment");
+    submit->api = api;
+    submit->caller = caller;
+    submit->ask = ask;
+    submit->once = once;
+    submit->problem = ret_problem;
+    submit_begin(submit);
+    int rc = stages(submit);
+    if (rc == 0)
+        rc = submit_store(submit);
+    if (rc < 0) {
+        atomic_fetch_add_explicit(&api->refusals[ret_problem->kind], 1, memory_order_relaxed);
+    } else if (submit->replayed) {
+        api_count(api, API_COUNT_REPLAYED, 1);
+    } else {
+        api_count(api, API_COUNT_SUBMITTED, 1);
+        *ret = submit->job;
+        memset(&submit->job, 0, sizeof submit->job);
+    }
+    submit_finish(submit);
+    free(submit);
+    return rc;
+}
+
+/* ---- beforehand ---- */
+
+struct outlook {
+    int64_t account_id, now_ms;
+    int64_t queued, running, available;
+};
+
+static int outlook_work(void *context, struct store_tx *tx, conch_error *err)
+{
+    struct outlook *outlook = context;
+    struct ledger_lot *lots = malloc(LEDGER_LOTS_MAX * sizeof *lots);
+    size_t count = 0;
+    int rc = lots ? store_job_load(tx, 0, &outlook->queued, &outlook->running, err)
+                  : conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a list of lots");
+    if (rc == 0)
+        rc = store_lots(tx, outlook->account_id, LEDGER_MICROUSD, lots, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        if (!lots[i].expires_ms || lots[i].expires_ms > outlook->now_ms)
+            outlook->available += lots[i].available;
+    free(lots);
+    return rc;
+}
+
+static int estimate_fill(struct submit *submit, struct api_estimate *ret)
+{
+    struct outlook outlook = {.account_id = submit->caller->key.account_id, .now_ms = submit->now_ms};
+    conch_error err = {0};
+    const int rc = store_read(submit->api->store, outlook_work, &outlook, &err);
+    if (rc < 0)
+        return api_refuse_error(submit->problem, rc, &err);
+    const int64_t clip_ms = local_models_clip_ms(submit->api->locals, submit->served.served_by);
+    const int64_t workers = (int64_t)local_models_workers(submit->api->locals);
+    const int64_t ahead = outlook.queued + outlook.running;
+    *ret = (struct api_estimate){.resolved = submit->resolved,
+                                 .sandbox = submit->served.sandbox,
+                                 .unit = LEDGER_MICROUSD,
+                                 .amount = submit->amount,
+                                 .list_microusd = submit->list_microusd,
+                                 .wait_ms = ahead == 0 ? 0 : clip_ms < 0 || !workers ? -1 : ahead * clip_ms / workers,
+                                 .run_ms = clip_ms,
+                                 .available = outlook.available,
+                                 .notes = submit->notes ? json_incref(submit->notes) : json_array()};
+    memcpy(ret->served_by, submit->served.served_by, sizeof ret->served_by);
+    memcpy(ret->backend, submit->served.backend, sizeof ret->backend);
+    const size_t size = text_utf8_cut(submit->used.data ? submit->used.data : "", submit->used.size,
+                                      sizeof ret->prompt_used - 1);
+    memcpy(ret->prompt_used, submit->used.data ? submit->used.data : "", size);
+    ret->prompt_used[size] = 0;
+    return 0;
+}
+
+int api_estimate(struct api *api, const struct api_caller *caller, const struct api_submit *ask,
+                 struct api_estimate *ret, struct api_problem *ret_problem)
+{
+    if (api_require(caller, STORE_SCOPE_GENERATE, ret_problem) < 0)
+        return -1;
+    struct submit *submit = calloc(1, sizeof *submit);
+    if (!submit)
+        return api_refuse(ret_problem, API_BUSY, "", "the server has not enough memory at the moment");
+    submit->api = api;
+    submit->caller = caller;
+    submit->ask = ask;
+    submit->problem = ret_problem;
+    submit->estimate = true;
+    submit_begin(submit);
+    int rc = stages(submit);
+    if (rc == 0)
+        rc = estimate_fill(submit, ret);
+    submit_finish(submit);
+    free(submit);
+    return rc;
+}
+
+void api_estimate_finish(struct api_estimate *estimate)
+{
+    if (!estimate)
+        return;
+    json_decref(estimate->notes);
+    estimate->notes = NULL;
+}
