@@ -255,7 +255,9 @@ static void redirects_are_followed_and_checked_each(void **state)
     assert_int_equal(fetch_guard_parse(&not_two, "127.0.0.1", NULL), 0);
     assert_int_equal(fetch_fails(canned.url, &not_two, HTTP_FAULT_GUARD, &err), CONCH_ERR_RANGE);
     assert_non_null(strstr(err.text, "127.0.0.2, a loopback address"));
+    canned_close(&canned);
     snprintf(answer, sizeof answer, "HTTP/1.1 302 Found\r\nLocation: %s\r\n\r\n", tester_url(&tester, "/head"));
+    canned_open(&canned, answer);
     const struct http_field header = {"Authorization", "Bearer hidden"};
     struct http_client_settings settings = {.url = canned.url,
                                             .bytes_max = 1000,

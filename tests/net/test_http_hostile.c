@@ -16,6 +16,14 @@
 #include "base/memory.h"
 #include "net_tester.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define SANITIZED 0
+#endif
+
 static void still_serves(const struct tester *tester)
 {
     struct answer answer;
@@ -334,7 +342,8 @@ static void idle_connections_are_cheap_and_end(void **state)
     for (int i = 0; i < COUNT; i++)
         files[i] = tester_connect(&tester);
     still_serves(&tester);
-    assert_in_range(memory_resident_bytes(), 0, before + COUNT * 16384);
+    if (!SANITIZED) /* their memory for bookkeeping is many times ours */
+        assert_in_range(memory_resident_bytes(), 0, before + COUNT * 16384);
     for (int i = 0; i < COUNT; i++) {
         assert_true(tester_is_closed(files[i]));
         close(files[i]);
