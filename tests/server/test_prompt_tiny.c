@@ -129,6 +129,8 @@ static void colours_of_places_are_not_those_of_things(void **state)
     assert_non_null(strstr(tiny("a ball on green grass under a blue sky"), " ball "));
     assert_null(strstr(tiny("a red ball on green grass under a blue sky"), "green"));
     assert_null(strstr(tiny("a red ball under an orange sky on white snow"), "orange"));
+    assert_null(strstr(tiny("in a pink meadow a ball rolls"), "pink"));
+    assert_null(strstr(tiny("a big city, a ball"), "big"));
     assert_non_null(strstr(tiny("白云下的红球"), "a red ball"));
 }
 
