@@ -29,6 +29,7 @@ struct backend_picture {
 struct backend_job {
     int64_t id;
     int32_t attempt;                                      /* 1 is the first */
+    bool resumed;     /* it was taken and begun before: its answer was lost, or its worker */
     const char *task;                                     /* "generation", "context", "image", ... */
     const char *model_asked, *model, *served_by, *prompt, /* as in struct store_job */
         *prompt_used, *resolution, *ratio;

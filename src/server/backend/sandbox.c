@@ -372,7 +372,7 @@ static int sandbox_run(struct backend *backend, const struct backend_job *job, c
     if (rc == 0 && run.sandbox->real_time)
         rc = sink->wait(sink->context, SANDBOX_QUEUE_MS);
     if (rc == 0)
-        rc = fail_early(&run, ret, err);
+        rc = job->resumed ? 0 : fail_early(&run, ret, err);
     if (rc == 0)
         rc = strcmp(job->task, "context") == 0 ? run_context(&run, ret, err) : run_picture(&run, ret, err);
     if (job->preview_path)
