@@ -74,6 +74,8 @@ static void prompts_are_said_in_the_words_of_the_model(void **state)
          "an orange ball bounces to the left on the sand at sunset"},
         {"a boy kicks a soccer ball to the right on the grass at noon",
          "a white ball flies through the air to the right over the grass on a sunny day"},
+        {"In the rain, a red ball rolls to the left down the city street at night",
+         "a red ball rolls to the left on the stone floor at night"},
         {"白天，一个红色的球在草地上从左向右滚动", "a red ball rolls to the right on the grass on a sunny day"},
         {"夜晚，[左摇]一辆红色的汽车在街道上向右行驶",
          "a red cube slides to the right on the stone floor at night, the camera pans left"},

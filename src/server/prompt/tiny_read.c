@@ -107,7 +107,22 @@ static bool camera_hit_take(struct scene *scene, const struct lexicon_hit *hit)
     }
 }
 
-static void hit_take(struct scene *scene, const struct expansion *e, const struct hits *hits, size_t i)
+/* The words that sky and floor were taken from. */
+struct places {
+    const struct lexicon_hit *sky, *floor;
+};
+
+/* The first word counts, but one that is only near this world gives way to one of it. */
+static void place_take(int *value, const struct lexicon_hit **from, const struct lexicon_hit *hit)
+{
+    if (*value == OPEN || ((*from)->row->extra && !hit->row->extra)) {
+        *value = hit->row->value;
+        *from = hit;
+    }
+}
+
+static void hit_take(struct scene *scene, struct places *places, const struct expansion *e, const struct hits *hits,
+                     size_t i)
 {
     const struct lexicon_hit *hit = &hits->list[i];
     switch (kind_of(hit)) {
@@ -121,14 +136,8 @@ static void hit_take(struct scene *scene, const struct expansion *e, const struc
         if (scene->direction == OPEN)
             scene->direction = hit->row->value;
         break;
-    case TINY_SKY:
-        if (scene->sky == OPEN)
-            scene->sky = hit->row->value;
-        break;
-    case TINY_FLOOR:
-        if (scene->floor == OPEN)
-            scene->floor = hit->row->value;
-        break;
+    case TINY_SKY: place_take(&scene->sky, &places->sky, hit); break;
+    case TINY_FLOOR: place_take(&scene->floor, &places->floor, hit); break;
     case TINY_NUMBER:
         if (!scene->number)
             scene->number = hit->row->value;
@@ -144,7 +153,7 @@ static void hit_take(struct scene *scene, const struct expansion *e, const struc
 
 static void near_place_note(const struct expansion *e, const struct lexicon_hit *hit)
 {
-    if (!hit->row->extra)
+    if (!hit || !hit->row->extra)
         return;
     if (kind_of(hit) == TINY_SKY)
         note_add(e->notes, PROMPT_NOTE_REPLACED, "\"" HIT_FORMAT "\" is shown as a scene %s", HIT_ARGS(e, hit),
@@ -156,6 +165,7 @@ static void near_place_note(const struct expansion *e, const struct lexicon_hit 
 
 static void scene_read(struct scene *scene, const struct expansion *e, const struct hits *hits)
 {
+    struct places places = {NULL, NULL};
     bool about_camera = false;
     for (size_t i = 0; i < hits->count; i++) {
         const struct lexicon_hit *hit = &hits->list[i];
@@ -164,11 +174,10 @@ static void scene_read(struct scene *scene, const struct expansion *e, const str
         if (about_camera && camera_hit_take(scene, hit))
             continue;
         about_camera = false;
-        int sky = scene->sky, floor = scene->floor;
-        hit_take(scene, e, hits, i);
-        if (scene->sky != sky || scene->floor != floor)
-            near_place_note(e, hit);
+        hit_take(scene, &places, e, hits, i);
     }
+    near_place_note(e, places.sky);
+    near_place_note(e, places.floor);
 }
 
 /* A bracket command, as near as this world has it; the first one that it has at all. */

@@ -94,7 +94,7 @@ static const struct lexicon_row rows[] = {
      COLOR_PINK, 0},
     {"white|bright white|snow-white|snow white|ivory|白色|雪白|乳白|洁白", TINY_COLOR, COLOR_WHITE, 0},
     {"白", TINY_COLOR, COLOR_WHITE, COLOR_BESIDE_NOUN},
-    {"black|charcoal|黑色", TINY_COLOR, COLOR_PURPLE, COLOR_NEAREST},
+    {"black|charcoal|黑色|黑", TINY_COLOR, COLOR_PURPLE, COLOR_NEAREST},
     {"brown|copper|bronze|rust|棕色|褐色|咖啡色|铜色", TINY_COLOR, COLOR_ORANGE, COLOR_NEAREST},
     {"grey|gray|silver|silvery|beige|cream|pale|transparent|灰色|银色|米色|透明", TINY_COLOR, COLOR_WHITE,
      COLOR_NEAREST},
@@ -134,7 +134,8 @@ static const struct lexicon_row rows[] = {
     {"swing~|swinging|swung|sway~|swaying|dangle~|dangling|hang~|hanging|on a rope|on a string|from a rope|oscillate~|"
      "oscillating|back and forth|from side to side|摆动|摇摆|摇晃|晃荡|荡|悬挂|吊着|挂着|来回摆动|绳子上|绳上",
      TINY_MOTION, MOTION_SWING, 0},
-    {"rise~|rising|rose up|float~|floating|drift~|drifting|ascend~|ascending|lift~ off|lifts off|lifting off|take~ off|"
+    {"rise~|rising|rocket launch|liftoff|lift-off|blasts off|blast off|rose "
+     "up|float~|floating|drift~|drifting|ascend~|ascending|lift~ off|lifts off|lifting off|take~ off|"
      "takes off|taking off|goes up|going up|flies up|flying up|fly up|flies into the sky|flies away|flying "
      "away|levitate~|"
      "levitating|hover~|hovering|上升|升起|飘起|飘|漂浮|飘浮|升空|起飞|飞走|升上|飘向|飞上|浮起|悬浮|飞向天空",
