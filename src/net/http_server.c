@@ -26,18 +26,12 @@
 #include "net/fetch_guard.h"
 #include "net/http_body.h"
 #include "net/http_head.h"
+#include "net/http_links.h"
 #include "net/http_listen.h"
 #include "net/http_queue.h"
 #include "net/http_stream.h"
 
 enum { STREAM_BLOCK_BYTES = 16 << 10, RAW_HEAD_BYTES_MAX = 16 << 10, RETRY_AFTER_S = 1, STOP_FLUSH_MS = 500 };
-
-/* One connection, over all its requests. */
-struct link {
-    struct link *previous, *next;
-    int socket;
-    _Atomic int64_t deadline_ms; /* steady; the sweeper shuts the socket down after it; 0: none */
-};
 
 enum phase { NEW, BODY, DRAIN, HANDLING, READY, SENDING };
 
@@ -46,7 +40,7 @@ struct exchange {
     struct http_request request;
     struct http_server *server;
     struct MHD_Connection *connection;
-    struct link *link;
+    struct http_link *link;
     enum phase phase;
     bool answered; /* response holds the answer */
     bool closing;  /* the connection ends after the answer */
@@ -78,20 +72,23 @@ struct http_server {
     _Atomic size_t exchange_count;
     atomic_bool stopping;
 
-    pthread_mutex_t lock; /* of the two lists and what follows */
-    struct link *links;
-    struct exchange *streams;
-    size_t link_count, stream_count;
-    bool streams_refused;
+    struct http_links *links;
 
-    pthread_t sweeper;
-    pthread_cond_t sweeper_wake;
-    bool sweeper_runs, sweeper_stop;
+    pthread_mutex_t lock; /* of what follows */
+    struct exchange *streams;
+    size_t stream_count;
+    bool streams_refused;
 };
 
 static int64_t now_ms(void)
 {
     return clock_steady_ns() / 1000000;
+}
+
+/* When the headers of the next request have to be in. */
+static int64_t head_deadline_ms(const struct http_server *server)
+{
+    return now_ms() + server->settings.idle_timeout_ms + server->settings.header_timeout_ms;
 }
 
 /* ---- refusing ---- */
@@ -259,7 +256,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
     struct http_response *response = &exchange->response;
     if (!is_complete(response))
         refuse_limit(exchange, HTTP_REFUSE_INTERNAL, 500, 0, "the server made no answer");
-    atomic_store_explicit(&exchange->link->deadline_ms, 0, memory_order_relaxed);
+    http_link_deadline(exchange->link, 0);
     exchange->phase = SENDING;
     exchange->sent_status = response->status;
     struct MHD_Response *out = body_response(exchange);
@@ -332,7 +329,7 @@ static void work_suspend(struct http_work *work)
 static enum MHD_Result dispatch(struct exchange *exchange)
 {
     struct http_server *server = exchange->server;
-    atomic_store_explicit(&exchange->link->deadline_ms, 0, memory_order_relaxed); /* a handler may take its time */
+    http_link_deadline(exchange->link, 0); /* a handler may take its time */
     if (atomic_load(&server->stopping)) {
         refuse_limit(exchange, HTTP_REFUSE_STOPPING, 503, 0, "the server is about to stop");
         return send_answer(exchange);
@@ -517,9 +514,8 @@ static enum MHD_Result begin(struct exchange *exchange, const char *method)
         body_open(exchange, length);
     int64_t now = clock_steady_ns();
     exchange->body_deadline_ns = now + server->settings.body_timeout_ms * 1000000;
-    atomic_store_explicit(&exchange->link->deadline_ms,
-                          now / 1000000 + server->settings.body_timeout_ms + server->settings.idle_timeout_ms,
-                          memory_order_relaxed);
+    http_link_deadline(exchange->link,
+                       now / 1000000 + server->settings.body_timeout_ms + server->settings.idle_timeout_ms);
     exchange->phase = exchange->answered ? DRAIN : BODY;
     /* Who asks first waits for our word; and what is too long to drain is not waited for. */
     if (exchange->answered && (length || chunked) && (expects || length > server->settings.drain_bytes_max)) {
@@ -594,109 +590,30 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         stream_drop(exchange);
     done_tell(exchange, why);
     if (exchange->link)
-        atomic_store_explicit(&exchange->link->deadline_ms,
-                              now_ms() + server->settings.idle_timeout_ms + server->settings.header_timeout_ms,
-                              memory_order_relaxed);
+        http_link_deadline(exchange->link, head_deadline_ms(server));
     http_response_finish(&exchange->response);
     http_body_destroy(exchange->body);
     free(exchange);
     atomic_fetch_sub(&server->exchange_count, 1);
 }
 
-static void link_open(struct http_server *server, struct MHD_Connection *connection, void **note)
-{
-    struct link *link = calloc(1, sizeof *link);
-    *note = link;
-    if (!link)
-        return;
-    link->socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    atomic_init(&link->deadline_ms, now_ms() + server->settings.idle_timeout_ms + server->settings.header_timeout_ms);
-    pthread_mutex_lock(&server->lock);
-    link->next = server->links;
-    if (server->links)
-        server->links->previous = link;
-    server->links = link;
-    server->link_count++;
-    pthread_mutex_unlock(&server->lock);
-}
-
-static void link_close(struct http_server *server, struct link *link)
-{
-    if (!link)
-        return;
-    pthread_mutex_lock(&server->lock);
-    if (link->previous)
-        link->previous->next = link->next;
-    else
-        server->links = link->next;
-    if (link->next)
-        link->next->previous = link->previous;
-    server->link_count--;
-    pthread_mutex_unlock(&server->lock);
-    free(link);
-}
-
 static void on_connection(void *context, struct MHD_Connection *connection, void **note,
                           enum MHD_ConnectionNotificationCode code)
 {
-    if (code == MHD_CONNECTION_NOTIFY_STARTED)
-        link_open(context, connection, note);
-    else
-        link_close(context, *note);
+    struct http_server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        int file = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        *note = http_links_add(server->links, file, head_deadline_ms(server));
+    } else if (*note) {
+        http_links_remove(server->links, *note);
+        *note = NULL;
+    }
 }
 
 /* The library would decode the target in place: it must stay as it came. */
 static size_t on_unescape(void *context, struct MHD_Connection *connection, char *text)
 {
     return strlen(text);
-}
-
-/* ---- connections that take too long ---- */
-
-static void *sweep(void *context)
-{
-    struct http_server *server = context;
-    int64_t shortest = server->settings.idle_timeout_ms + server->settings.header_timeout_ms;
-    int64_t step_ms = shortest / 8 < 20 ? 20 : shortest / 8 > 5000 ? 5000 : shortest / 8;
-    pthread_mutex_lock(&server->lock);
-    while (!server->sweeper_stop) {
-        int64_t now = now_ms();
-        for (struct link *link = server->links; link; link = link->next) {
-            int64_t deadline = atomic_load_explicit(&link->deadline_ms, memory_order_relaxed);
-            if (deadline && now > deadline)
-                shutdown(link->socket, SHUT_RDWR); /* its network thread sees the end and closes it */
-        }
-        int64_t until = clock_steady_ns() + step_ms * 1000000;
-        struct timespec time = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
-        pthread_cond_timedwait(&server->sweeper_wake, &server->lock, &time);
-    }
-    pthread_mutex_unlock(&server->lock);
-    return NULL;
-}
-
-static int sweeper_start(struct http_server *server, conch_error *err)
-{
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, HTTP_SERVER_STACK_BYTES);
-    int failed = pthread_create(&server->sweeper, &attributes, sweep, server);
-    pthread_attr_destroy(&attributes);
-    if (failed)
-        return conch_error_errno(err, CONCH_ERR_INTERNAL, failed, "a thread could not be started");
-    server->sweeper_runs = true;
-    return 0;
-}
-
-static void sweeper_end(struct http_server *server)
-{
-    if (!server->sweeper_runs)
-        return;
-    pthread_mutex_lock(&server->lock);
-    server->sweeper_stop = true;
-    pthread_cond_signal(&server->sweeper_wake);
-    pthread_mutex_unlock(&server->lock);
-    pthread_join(server->sweeper, NULL);
-    server->sweeper_runs = false;
 }
 
 /* ---- opening ---- */
@@ -775,6 +692,13 @@ static int daemon_start(struct http_server *server, int file, conch_error *err)
     return conch_error_set(err, CONCH_ERR_INTERNAL, "the HTTP library could not start its threads");
 }
 
+/* Fine enough for the shortest deadline, and not more work than that. */
+static int64_t sweep_step_ms(const struct http_server_settings *settings)
+{
+    int64_t step = (settings->idle_timeout_ms + settings->header_timeout_ms) / 8;
+    return step < 20 ? 20 : step > 5000 ? 5000 : step;
+}
+
 static int threads_start(struct http_server *server, int file, conch_error *err)
 {
     struct http_queue_settings queue = {
@@ -788,7 +712,7 @@ static int threads_start(struct http_server *server, int file, conch_error *err)
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the embedder's threads */
     int rc = http_queue_create(&server->queue, &queue, err);
     if (rc == 0)
-        rc = sweeper_start(server, err);
+        rc = http_links_create(&server->links, sweep_step_ms(&server->settings), err);
     if (rc == 0)
         rc = daemon_start(server, file, err);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -797,9 +721,8 @@ static int threads_start(struct http_server *server, int file, conch_error *err)
 
 static void server_free(struct http_server *server)
 {
-    sweeper_end(server);
     http_queue_destroy(server->queue);
-    pthread_cond_destroy(&server->sweeper_wake);
+    http_links_destroy(server->links);
     pthread_mutex_destroy(&server->lock);
     free(server->public_url);
     free(server->spool_folder);
@@ -812,11 +735,6 @@ int http_server_open(struct http_server **ret_server, const struct http_server_s
     struct http_server *server = calloc(1, sizeof *server);
     if (!server)
         return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a server");
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->sweeper_wake, &steady);
-    pthread_condattr_destroy(&steady);
     pthread_mutex_init(&server->lock, NULL);
     server->settings = *settings;
     server->embedder = *embedder;
@@ -894,8 +812,8 @@ uint16_t http_server_port(const struct http_server *server)
 
 void http_server_state(struct http_server *server, struct http_server_state *ret)
 {
+    ret->connections = http_links_count(server->links);
     pthread_mutex_lock(&server->lock);
-    ret->connections = server->link_count;
     ret->streams = server->stream_count;
     pthread_mutex_unlock(&server->lock);
     http_queue_state(server->queue, &ret->queued, &ret->handlers_busy);
