@@ -117,6 +117,13 @@ static int list_read(struct dialect_call *call, const struct store_file_filter *
     return 0;
 }
 
+/* Posters and the pictures of jobs have purposes of ours, which no client of MiniMax's knows. */
+static bool is_listed(const struct store_file *file)
+{
+    struct api_problem ignored;
+    return minimax1_purpose_check(file->purpose, MINIMAX1_LIST, &ignored) == 0;
+}
+
 static int list_answer(struct dialect_call *call, const struct store_file *rows, size_t count)
 {
     static const char *const names[] = {"files", "data"};
@@ -127,7 +134,8 @@ static int list_answer(struct dialect_call *call, const struct store_file *rows,
     for (size_t n = 0; n < ARRAY_LEN(names); n++) {
         out_array(&out, names[n]);
         for (size_t i = 0; i < count; i++)
-            file_object(&out, NULL, &rows[i], NULL);
+            if (is_listed(&rows[i]))
+                file_object(&out, NULL, &rows[i], NULL);
         out_array_end(&out);
     }
     return minimax1_answer_end(call, &out);
