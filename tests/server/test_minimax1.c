@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "base/encode.h"
 #include "base/json.h"
 #include "server/dialect/minimax1.h"
 
@@ -191,41 +190,23 @@ static void png_head(uint8_t head[33], uint32_t width, uint32_t height)
     head[25] = 2;
 }
 
-static int read_subject(uint32_t width, uint32_t height)
-{
-    uint8_t head[33];
-    struct buf buf;
-    png_head(head, width, height);
-    buf_init(&buf, 1000);
-    buf_append_text(&buf, "data:image/jpeg;base64,", NULL);
-    assert_int_equal(encode(&buf, ENCODE_BASE64, head, sizeof head, NULL), 0);
-    json_t *json = json_pack("{s:s,s:s,s:s,s:i,s:[{s:s,s:[s]}]}", "model", "S2V-01", "prompt", "a", "resolution",
-                             "1080P", "duration", 60, "subject_reference", "type", "character", "image", buf.data);
-    buf_finish(&buf);
-    return read_json(json);
-}
-
 static void a_subject_is_read_and_its_model_has_no_size_fields(void **state)
 {
-    assert_int_equal(read_subject(640, 480), 0);
-    assert_true(create.subject);
+    assert_int_equal(read("{'model':'S2V-01','prompt':'a','resolution':'1080P','duration':60,"
+                          "'subject_reference':[{'type':'character','image':['https://example.com/a.png']}]}"),
+                     0);
     assert_int_equal(create.submit.media_count, 1);
     assert_int_equal(create.media[0].role, STORE_INPUT_SUBJECT);
+    assert_string_equal(create.media[0].url, "https://example.com/a.png");
+    assert_string_equal(create.media[0].field, "subject_reference");
     assert_null(create.submit.resolution);
     assert_int_equal(create.submit.seconds, 0);
+    assert_int_equal(read("{'model':'S2V-01','subject_reference':[{'type':'character','image':'mm_file://4'}]}"), 0);
+    assert_string_equal(create.media[0].url, "mm_file://4");
 }
 
-static void a_subject_that_could_not_be_used_is_refused_for_itself(void **state)
+static void a_subject_that_cannot_be_is_refused(void **state)
 {
-    assert_int_equal(read_subject(300, 300), -1);
-    assert_non_null(strstr(problem.text, "subject_reference"));
-    assert_int_equal(read_subject(301, 1000), -1);
-    assert_int_equal(read_subject(301, 301), 0);
-    refused("{'model':'S2V-01','subject_reference':[{'type':'character','image':['data:image/png;base64,aGVsbG8=']}]}",
-            "JPEG, PNG or WebP");
-    refused("{'model':'S2V-01','subject_reference':[{'type':'character','image':['data:image/png;base64,*']}]}",
-            "subject_reference");
-    refused("{'model':'S2V-01','subject_reference':[{'type':'character','image':['data:image/png,abc']}]}", "base64");
     refused("{'model':'S2V-01','subject_reference':[{'type':'object','image':['https://example.com/a.png']}]}",
             "character");
     refused("{'model':'S2V-01','subject_reference':[{'type':'character','image':[]}]}", "exactly one");
@@ -415,7 +396,7 @@ int main(void)
         cmocka_unit_test(fields_of_another_type_are_refused_by_name),
         cmocka_unit_test(models_of_the_second_generation_are_refused),
         cmocka_unit_test(a_subject_is_read_and_its_model_has_no_size_fields),
-        cmocka_unit_test(a_subject_that_could_not_be_used_is_refused_for_itself),
+        cmocka_unit_test(a_subject_that_cannot_be_is_refused),
         cmocka_unit_test(create_answers_with_the_task_and_says_that_it_is_a_rehearsal),
         cmocka_unit_test(every_state_has_the_word_that_clients_wait_for),
         cmocka_unit_test(an_older_callback_does_not_tell_the_end),

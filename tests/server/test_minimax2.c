@@ -264,8 +264,6 @@ static void a_context_is_a_task_of_its_own(void **state)
     assert_string_equal(create.submit.task, "context");
     assert_string_equal(create.submit.prompt, "a fox");
     assert_int_equal(create.submit.optimizer, API_ON);
-    assert_non_null(create.submit.resolution);
-    assert_non_null(create.submit.ratio);
     refused(read_context("{'model':'MiniMax-H3-Max','content':[{'type':'text','text':'a'}],'duration':6}"),
             "allowed: MiniMax-H3");
     refused(read_context("{'model':'MiniMax-H3','content':[{'type':'text','text':'a'}]}"), "duration is required");

@@ -12,14 +12,6 @@ static int create_render(void *context, const void *result, int *ret_status, str
     return minimax1_create_write(result, ret_body, err);
 }
 
-/* A subject is no fault of the model's name: what is wanted cannot be had from any. */
-static int create_refused(struct dialect_call *call, const struct minimax1_create *create)
-{
-    if (create->subject && call->problem.kind == API_UNAVAILABLE_HERE)
-        strcpy(call->problem.field, "subject_reference");
-    return -1;
-}
-
 static int create(struct dialect_call *call)
 {
     struct minimax1_create create;
@@ -31,7 +23,7 @@ static int create(struct dialect_call *call)
         return -1;
     if (api_job_submit(call->api, call->caller, &create.submit, &once, &job, &call->problem) < 0) {
         buf_finish(&once.body);
-        return create_refused(call, &create);
+        return -1;
     }
     if (!once.replayed)
         api_job_finish(&job);

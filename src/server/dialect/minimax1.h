@@ -28,10 +28,8 @@ enum {
 struct minimax1_create {
     struct api_submit submit; /* media points into this struct: it must not be copied */
     struct api_media media[MINIMAX1_MEDIA_MAX];
-    bool subject; /* a subject reference is among the media */
 };
-/* The mode follows from the pictures; the catalog decides what the model takes. A picture of a subject that came as a
- * data: URL is looked at here, since nothing behind may ever do so: API_INVALID when it could not be used. */
+/* The mode follows from the pictures; the catalog decides what the model takes. */
 int minimax1_create_read(const json_t *body, const struct catalog *catalog, struct minimax1_create *ret,
                          struct api_problem *ret_problem);
 

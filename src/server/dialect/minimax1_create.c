@@ -1,10 +1,6 @@
 /* POST /v1/video_generation: from the body to what the API understands. */
 #include <string.h>
 
-#include "base/base.h"
-#include "base/encode.h"
-#include "base/sniff.h"
-#include "base/text.h"
 #include "server/dialect/minimax1.h"
 #include "server/dialect/minimax_job.h"
 
@@ -34,54 +30,6 @@ static int frame_read(struct minimax1_create *create, const json_t *body, enum s
     return 0;
 }
 
-static bool format_of(enum sniff_type type, enum catalog_format *ret)
-{
-    switch (type) {
-    case SNIFF_JPEG: *ret = CATALOG_JPEG; return true;
-    case SNIFF_PNG: *ret = CATALOG_PNG; return true;
-    case SNIFF_WEBP: *ret = CATALOG_WEBP; return true;
-    default: return false;
-    }
-}
-
-/* The same limits that a first frame has, by the size that the picture's own head states. */
-static int picture_check(const struct catalog_model *model, const struct buf *bytes, struct api_problem *problem)
-{
-    static const char field[] = "subject_reference";
-    const struct sniff seen = sniff(bytes->data, bytes->size);
-    struct catalog_picture picture = {.bytes = bytes->size, .width = seen.width, .height = seen.height};
-    struct catalog_refusal refusal;
-    if (!format_of(seen.type, &picture.format) || !seen.width)
-        return api_refuse(problem, API_INVALID, field, "%s holds %s; allowed: a JPEG, PNG or WebP picture", field,
-                          sniff_name(seen.type));
-    if (!model || catalog_picture_check(model, &picture, &refusal) == 0)
-        return 0;
-    return api_refuse(problem, API_INVALID, field, "%s: %s", field, refusal.text);
-}
-
-/* Of a data: URL; what has to be fetched is left to whoever will one day use it. */
-static int subject_check(const struct catalog_model *model, const char *url, struct api_problem *problem)
-{
-    static const char field[] = "subject_reference", marker[] = ";base64,";
-    if (!text_begins(url, "data:"))
-        return 0;
-    const char *data = strstr(url, marker);
-    if (!data)
-        return api_refuse(problem, API_INVALID, field,
-                          "%s: a data: URL must be base64; allowed: data:image/png;base64,...", field);
-    data += strlen(marker);
-    struct buf bytes;
-    conch_error err = {0};
-    buf_init(&bytes, model ? model->pictures.bytes_max : (size_t)20 << 20);
-    int rc = encode_decode(&bytes, ENCODE_BASE64_LOOSE, data, strlen(data), &err);
-    if (rc < 0)
-        api_refuse(problem, API_INVALID, field, "%s: %s", field, err.text);
-    else
-        rc = picture_check(model, &bytes, problem);
-    buf_finish(&bytes);
-    return rc < 0 ? -1 : 0;
-}
-
 /* "image": the array that the reference wants, or its one element alone. */
 static const char *subject_image(const json_t *item)
 {
@@ -92,8 +40,7 @@ static const char *subject_image(const json_t *item)
     return url && *url ? url : NULL;
 }
 
-static int subject_read(struct minimax1_create *create, const json_t *body, const struct catalog_model *model,
-                        struct api_problem *problem)
+static int subject_read(struct minimax1_create *create, const json_t *body, struct api_problem *problem)
 {
     static const char field[] = "subject_reference";
     json_t *list = NULL;
@@ -111,9 +58,8 @@ static int subject_read(struct minimax1_create *create, const json_t *body, cons
     const char *url = subject_image(item);
     if (!url)
         return api_refuse(problem, API_INVALID, field, "%s[0].image must be an array with exactly one picture", field);
-    create->subject = true;
     media_add(create, STORE_INPUT_SUBJECT, url, field);
-    return subject_check(model, url, problem);
+    return 0;
 }
 
 static int switches_read(struct api_submit *submit, const json_t *body, struct api_problem *problem)
@@ -153,7 +99,7 @@ int minimax1_create_read(const json_t *body, const struct catalog *catalog, stru
         output_read(submit, body, model, ret_problem) < 0 || switches_read(submit, body, ret_problem) < 0 ||
         frame_read(ret, body, STORE_INPUT_FIRST_FRAME, "first_frame_image", ret_problem) < 0 ||
         frame_read(ret, body, STORE_INPUT_LAST_FRAME, "last_frame_image", ret_problem) < 0 ||
-        subject_read(ret, body, model, ret_problem) < 0 ||
+        subject_read(ret, body, ret_problem) < 0 ||
         text_read(body, "callback_url", &submit->callback_url, ret_problem) < 0)
         return -1;
     if (submit->callback_url)

@@ -85,7 +85,7 @@ int minimax2_create_read(const json_t *body, const struct catalog *catalog, stru
     return 0;
 }
 
-/* A context is text: the smallest picture that the model has, of any ratio, stands for what is not asked. */
+/* A context is text: no resolution is asked for. */
 int minimax2_context_read(const json_t *body, const struct catalog *catalog, struct minimax2_create *ret,
                           struct api_problem *ret_problem)
 {
@@ -97,9 +97,6 @@ int minimax2_context_read(const json_t *body, const struct catalog *catalog, str
                           model->name);
     ret->submit.task = "context";
     ret->submit.optimizer = API_ON;
-    ret->submit.resolution = "768P";
-    if (!ret->submit.ratio && ret->submit.media_count == 0)
-        ret->submit.ratio = "16:9";
     return 0;
 }
 
