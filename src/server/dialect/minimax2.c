@@ -72,7 +72,7 @@ static int regeneration(struct dialect_call *call)
 
 static const struct dialect_route routes[] = {
     {HTTP_POST, "/v2/video_generation", GENERATE, 0, JSON, create},
-    {HTTP_GET, "/v2/query/video_generation/{task_id}", READ, DIALECT_NO_RATE, NONE, minimax2_task_get},
+    {HTTP_GET, "/v2/query/video_generation/{task_id}", READ, DIALECT_FAST | DIALECT_NO_RATE, NONE, minimax2_task_get},
     {HTTP_GET, "/v2/query/video_generation", READ, 0, NONE, minimax2_task_list},
     {HTTP_DELETE, "/v2/video_generation/{task_id}", GENERATE, 0, NONE, minimax2_task_delete},
     {HTTP_POST, "/v2/h3_context_ir", GENERATE, 0, JSON, context},
