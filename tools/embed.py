@@ -3,7 +3,7 @@
 
 embed.py json OUT.c NAME FILE    const char NAME[] and NAME_size: a JSON document, without white space
 embed.py site OUT.c NAME FOLDER  the table of server/http/static.h: every file below FOLDER, with its media type, its
-                                 bytes packed by gzip where that is shorter, and an ETag. FOLDER "": an empty table
+                                 bytes, the same by gzip where that is shorter, and an ETag. FOLDER "": an empty table
 """
 import gzip
 import hashlib
@@ -53,10 +53,12 @@ def embed_site(name, folder):
         packed = gzip.compress(data, 9, mtime=0)
         zipped = len(packed) < len(data) * 0.9
         etag = hashlib.sha256(data).hexdigest()[:32]
-        text += f"static const char file_{index}[] =\n{c_bytes(packed if zipped else data)};\n"
         kind = TYPES[os.path.splitext(path)[1]]
-        size = len(packed) if zipped else len(data)
-        rows.append(f'    {{"{path}", "{kind}", file_{index}, {size}, {"true" if zipped else "false"}, "{etag}"}},\n')
+        text += f"static const char file_{index}[] =\n{c_bytes(data)};\n"
+        if zipped:
+            text += f"static const char packed_{index}[] =\n{c_bytes(packed)};\n"
+        pack = f"packed_{index}, {len(packed)}" if zipped else "NULL, 0"
+        rows.append(f'    {{"{path}", "{kind}", file_{index}, {len(data)}, {pack}, "{etag}"}},\n')
     rows.append("    {0},\n")
     return text + f"const struct static_file {name}[] = {{\n{''.join(rows)}}};\n"
 
