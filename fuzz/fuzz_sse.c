@@ -10,7 +10,9 @@ enum { EVENT_MAX = 1 << 16 };
 
 static int take(void *context, const struct sse_event *event)
 {
-    return sse_append(context, event, NULL);
+    struct sse_event copy = *event;
+    copy.retry_ms = 0; /* the reader keeps the last one, and 0 cannot be written */
+    return sse_append(context, &copy, NULL);
 }
 
 static int read_all(const char *data, size_t size, size_t step, struct buf *out)
