@@ -126,7 +126,8 @@ static int arrow_make(struct world_step *step, struct store_job *job, struct job
     case WORLD_CANCEL: return job_cancel(&job->job, step->now_ms, event, err);
     case WORLD_STOP: return job_stop(&job->job, step->fence, step->now_ms, event, err);
     case WORLD_TROUBLE: return job_trouble(&job->job, step->fence, step->error, step->now_ms, event, err);
-    case WORLD_LAPSE: return job_lapse(&job->job, step->now_ms, event, err);
+    case WORLD_LAPSE:
+        return job_lapsed(&job->job, step->now_ms) ? job_lapse(&job->job, step->now_ms, event, err) : JOB_ERR_STALE;
     }
     return CONCH_ERR_INTERNAL;
 }
