@@ -203,7 +203,7 @@ static int picture_check(struct submit *submit, struct submit_media *media, enum
         return 0;
     api_refuse_catalog(submit->problem, &refusal);
     snprintf(submit->problem->field, sizeof submit->problem->field, "%s", media->field);
-    snprintf(submit->problem->text, sizeof submit->problem->text, "%s: %s", media->field, refusal.text);
+    snprintf(submit->problem->text, sizeof submit->problem->text, "%s: %.700s", media->field, refusal.text);
     return -1;
 }
 
