@@ -28,9 +28,9 @@ struct backend_picture {
 /* Strings may be NULL where nothing was said, but id, task, model, served_by, prompt_used never. All borrowed. */
 struct backend_job {
     int64_t id;
-    int32_t attempt;                                      /* 1 is the first */
+    int32_t attempt;  /* 1 is the first */
     bool resumed;     /* it was taken and begun before: its answer was lost, or its worker */
-    const char *task;                                     /* "generation", "context", "image", ... */
+    const char *task; /* "generation", "context", "image", ... */
     const char *model_asked, *model, *served_by, *prompt, /* as in struct store_job */
         *prompt_used, *resolution, *ratio;
     int32_t seconds, width, height, fps; /* asked for; 0: follows from the rest */
