@@ -204,6 +204,13 @@ int api_job_get(struct api *api, const struct api_caller *caller, int64_t id, st
 int api_job_peek(struct api *api, const struct api_caller *caller, int64_t id, struct api_job *ret,
                  struct api_problem *ret_problem);
 
+/* As api_job_get, once the job has ended or wait_ms are over: row.job.state tells which. It keeps the caller's thread, so
+ * at most half of server.handlers wait at a time; one more than those gets the job as it is, at once. */
+int api_job_wait(struct api *api, const struct api_caller *caller, int64_t id, int64_t wait_ms, struct api_job *ret,
+                 struct api_problem *ret_problem);
+/* Ends all waits, now and later: the server is about to stop. */
+void api_wait_stop(struct api *api);
+
 /* As api_job_get for whoever sends callbacks: no caller, any account. */
 int api_job_show(struct api *api, int64_t id, struct api_job *ret, conch_error *err);
 

@@ -59,6 +59,8 @@ struct api {
     struct gate decodes;
     _Atomic int64_t counts[API_COUNTERS];
     _Atomic int64_t refusals[API_INTERNAL + 1]; /* of submits, by kind */
+    _Atomic int waiters; /* in api_job_wait */
+    _Atomic bool waits_stopped;
     /* Tells the store which keys were used, now and then. */
     pthread_t teller;
     bool teller_runs;

@@ -355,6 +355,7 @@ void http_app_close(struct http_app *app, int64_t grace_ms)
 {
     if (!app)
         return;
+    api_wait_stop(app->settings.api);
     events_stop(app->events);
     http_server_close(app->server, grace_ms);
     events_destroy(app->events);
