@@ -128,6 +128,11 @@ static int arrow_make(struct world_step *step, struct store_job *job, struct job
     case WORLD_TROUBLE: return job_trouble(&job->job, step->fence, step->error, step->now_ms, event, err);
     case WORLD_LAPSE:
         return job_lapsed(&job->job, step->now_ms) ? job_lapse(&job->job, step->now_ms, event, err) : JOB_ERR_STALE;
+    case WORLD_FIND: return job_find(&job->job, step->fence, step->now_ms, event, err);
+    case WORLD_GIVE_UP:
+        return job_allows(&job->job, JOB_ARROW_GIVE_UP)
+                   ? job_give_up(&job->job, step->charge_permille > 0, step->now_ms, event, err)
+                   : JOB_ERR_STALE;
     }
     return CONCH_ERR_INTERNAL;
 }
@@ -142,6 +147,8 @@ int world_job_step(void *context, struct store_tx *tx, conch_error *err)
         return rc;
     struct store_job_step write = {.job = &job, .event = &event, .charge = step->charge};
     rc = arrow_make(step, &job, &event, err);
+    if (step->charge_permille > 0)
+        write.charge = job.quoted * step->charge_permille / 1000;
     if (rc == 0)
         rc = store_job_step(tx, &write, NULL, err);
     if (rc == 0) {

@@ -38,12 +38,15 @@ enum world_arrow {
     WORLD_CANCEL,
     WORLD_STOP,
     WORLD_TROUBLE,
-    WORLD_LAPSE
+    WORLD_LAPSE,
+    WORLD_FIND,
+    WORLD_GIVE_UP
 };
 struct world_step {
     int64_t id;
     enum world_arrow arrow;
     int64_t fence, now_ms, charge, lease_ms; /* fence: written by a claim */
+    int charge_permille;                     /* of what was quoted; 0: charge */
     enum job_error error;
     struct job after;
 };
