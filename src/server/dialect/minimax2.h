@@ -30,7 +30,7 @@ enum {
 struct minimax2_content {
     const char *text; /* NULL: none */
     struct api_media media[MINIMAX2_FILES_MAX];
-    char fields[MINIMAX2_FILES_MAX][40]; /* "content[2].image_url.url", what media[].field points to */
+    char fields[MINIMAX2_FILES_MAX][64]; /* "content[2].image_url.url", what media[].field points to */
     size_t media_count;
     const char *base_video; /* of a regeneration; NULL: none */
 };

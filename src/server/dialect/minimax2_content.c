@@ -120,7 +120,7 @@ static int file_item(struct walk *walk, const struct kind *kind, const json_t *i
 {
     struct minimax2_content *content = walk->content;
     const char *role = json_string_value(json_object_get(item, "role"));
-    enum store_input_role input;
+    enum store_input_role input = kind->roles[0].role;
     const char *url;
     if (url_read(walk, kind, item, &url) < 0)
         return -1;
