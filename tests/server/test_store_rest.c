@@ -125,6 +125,11 @@ BODY(files_body)
     count = 8;
     assert_int_equal(store_file_expired(tx, 900, files, &count, err), 0);
     assert_int_equal(count, 0); /* its blob is also file 500's */
+    assert_int_equal(store_prune(tx, 0, 801, 10, err), 0);
+    assert_int_equal(store_file_get(tx, 501, 0, &got, err), CONCH_ERR_NOTFOUND); /* and so nothing is left to do */
+    same.id = 502;
+    same.deleted_ms = 899;
+    assert_int_equal(store_file_add(tx, &same, err), 0);
     assert_int_equal(store_blob_used(tx, "aa", &used, err), 0);
     assert_true(used);
     assert_int_equal(store_file_forget(tx, 500, err), CONCH_ERR_NOTFOUND); /* alive */
@@ -135,7 +140,7 @@ BODY(files_body)
     assert_int_equal(store_file_expired(tx, 902, files, &count, err), 0);
     assert_int_equal(count, 2);
     assert_int_equal(store_file_forget(tx, 500, err), 0);
-    assert_int_equal(store_file_forget(tx, 501, err), 0);
+    assert_int_equal(store_file_forget(tx, 502, err), 0);
     count = 8;
     assert_int_equal(store_file_expired(tx, 902, files, &count, err), 0);
     assert_int_equal(count, 0);

@@ -6,6 +6,7 @@
  *   - a statement is a string that lives as long as the connection and never changes (a literal): connections keep what
  *     they prepared under the address of its text;
  *   - INSERT ... RETURNING and ON CONFLICT ... DO are there; nothing else beyond common SQL is used;
+ *   - after an error the transaction, or its part, is to be undone before anything else is asked in it;
  *   - tables are made by migrations, in SQLite's words: INTEGER, TEXT, BLOB, INTEGER PRIMARY KEY AUTOINCREMENT, STRICT,
  * WITHOUT ROWID. Another database's driver translates those words and no others (BIGINT, TEXT, BYTEA, BIGINT GENERATED
  * BY DEFAULT AS IDENTITY PRIMARY KEY, nothing).

@@ -155,6 +155,7 @@ struct store_input {
     int64_t file_id;
 };
 
+/* account_id 0 is for those who work on jobs and files or clean up: they see deleted ones too (deleted_ms says so). */
 int store_job_get(struct store_tx *tx, int64_t id, int64_t account_id /* 0: any */, struct store_job *ret,
                   conch_error *err);
 int store_job_inputs(struct store_tx *tx, int64_t job_id, struct store_input *ret, size_t *ret_count, conch_error *err);
@@ -422,7 +423,7 @@ int store_worker_seen(struct store_tx *tx, const struct store_worker *worker, co
 int store_worker_gone(struct store_tx *tx, const char *name, conch_error *err);
 
 /* Old rows that nothing needs: kept answers past expiry, messages done, workers not seen, progress events of terminal
- * jobs older than before_ms, each at most `count` rows. */
+ * jobs older than before_ms, deleted files whose bytes another file has; each at most `count` rows. */
 int store_prune(struct store_tx *tx, int64_t now_ms, int64_t before_ms, size_t count, conch_error *err);
 
 #endif

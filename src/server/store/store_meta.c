@@ -136,6 +136,17 @@ static int events_prune(struct store_tx *tx, int64_t before_ms, size_t max, conc
     return rc;
 }
 
+/* Deleted files whose bytes another file has: nothing is left to be done for them. */
+static int files_prune(struct store_tx *tx, int64_t before_ms, struct db_value limit, conch_error *err)
+{
+    return db_run(tx->db,
+                  "DELETE FROM file WHERE id IN (SELECT f.id FROM file f WHERE f.deleted_ms > 0 AND f.deleted_ms < $1"
+                  " AND EXISTS (SELECT 1 FROM file o WHERE o.blob = f.blob AND o.deleted_ms = 0) AND NOT EXISTS"
+                  " (SELECT 1 FROM job_input i JOIN job j ON j.id = i.job_id WHERE i.file_id = f.id"
+                  " AND j.state IN (0, 1, 2, 3, 8)) ORDER BY f.deleted_ms LIMIT $2)",
+                  DB_WITH(db_int64(before_ms), limit), NULL, err);
+}
+
 _Static_assert(JOB_ARROW_PROGRESS == 14 && JOB_ARROW_RENEW == 15, "the numbers stand in SQL");
 
 int store_prune(struct store_tx *tx, int64_t now_ms, int64_t before_ms, size_t count, conch_error *err)
@@ -155,5 +166,7 @@ int store_prune(struct store_tx *tx, int64_t now_ms, int64_t before_ms, size_t c
     if (rc == 0)
         rc = db_run(tx->db, "DELETE FROM worker WHERE name IN (SELECT name FROM worker WHERE seen_ms < $1 LIMIT $2)",
                     DB_WITH(db_int64(before_ms), limit), NULL, err);
+    if (rc == 0)
+        rc = files_prune(tx, before_ms, limit, err);
     return rc == 0 ? events_prune(tx, before_ms, max, err) : rc;
 }
