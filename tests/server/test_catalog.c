@@ -126,7 +126,26 @@ static void every_pair_is_allowed_or_refused_as_the_reference_says(void **state)
                     }
                 }
     assert_int_equal(allowed, 2 * 3 + 3 + 2 + 3 * 3 + 6 + 4 * 2 * 12 + 4 * 2 * 11 + 3 * 3);
-    assert_int_equal(catalog.model_count, 12);
+    assert_int_equal(catalog.model_count, 14);
+}
+
+static void resolutions_of_sora_are_sizes(void **state)
+{
+    struct catalog_request request = request_of("sora-2", 't', NULL, 0);
+    assert_int_equal(catalog_resolve(&catalog, &request, &resolved, &refusal), 0);
+    assert_string_equal(resolved.output->resolution, "720x1280");
+    assert_int_equal(resolved.output->width, 720);
+    assert_int_equal(resolved.output->height, 1280);
+    assert_int_equal(resolved.seconds, 4);
+    request = request_of("sora-2", 'f', "1792x1024", 8);
+    assert_refused(&request, "resolution", "1792x1024", "1280x720 with 4, 8 or 12 s");
+    request.model = "sora-2-pro";
+    assert_int_equal(catalog_resolve(&catalog, &request, &resolved, &refusal), 0);
+    request.seconds = 6;
+    assert_refused(&request, "seconds", "6", "4, 8 or 12 s");
+    request = request_of("sora-2", 'f', NULL, 0);
+    request.prompt_chars = 0;
+    assert_refused(&request, "prompt", "", "1 to 32000");
 }
 
 static void a_refused_pair_lists_the_allowed_ones(void **state)
@@ -198,8 +217,8 @@ static void names_that_are_no_version_are_refused_with_the_candidates(void **sta
     request.model = "MiniMax-Hailuo-2";
     assert_refused(&request, "model", "MiniMax-Hailuo-2", "minimax/hailuo-2.3, minimax/hailuo-2.3-fast");
     assert_non_null(strstr(refusal.text, "names no version"));
-    request.model = "sora-2";
-    assert_refused(&request, "model", "sora-2", "conch/tiny");
+    request.model = "veo-3";
+    assert_refused(&request, "model", "veo-3", "conch/tiny");
     assert_non_null(strstr(refusal.text, "is not known"));
     request.model = NULL;
     assert_refused(&request, "model", "", "minimax/hailuo-02");
@@ -376,6 +395,9 @@ static void a_price_holds_from_its_first_day_until_the_last(void **state)
     const struct catalog_request s2v = request_of("S2V-01", 's', NULL, 0);
     assert_int_equal(price_of(&s2v, CATALOG_MICROUSD, 20454 * DAY - 1), 650000); /* before 2026-01-01 */
     assert_int_equal(price_of(&s2v, CATALOG_MICROUSD, 20454 * DAY), -1);
+    const struct catalog_request sora = request_of("sora-2-pro", 't', "1792x1024", 8);
+    assert_int_equal(price_of(&sora, CATALOG_MICROUSD, 20720 * DAY - 1), 4000000); /* shut down on 2026-09-24 */
+    assert_int_equal(price_of(&sora, CATALOG_MICROUSD, 20720 * DAY), -1);
 }
 
 static void references_are_charged_beyond_the_free_ones(void **state)
@@ -505,6 +527,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_pair_is_allowed_or_refused_as_the_reference_says),
+        cmocka_unit_test(resolutions_of_sora_are_sizes),
         cmocka_unit_test(a_refused_pair_lists_the_allowed_ones),
         cmocka_unit_test(inputs_a_model_does_not_take_are_named),
         cmocka_unit_test(a_last_frame_alone_is_taken_where_the_reference_allows_it),

@@ -14,7 +14,7 @@ static const char *const mode_names[] = {"text", "first_frame", "last_frame", "s
 static const char *const meter_names[] = {"microusd", "millicredit", "millipackage"};
 static const char *const format_names[] = {"jpeg", "png", "webp", "heic", "heif"};
 static const char *const ratio_names[] = {"none", "required", "optional", "adaptive"};
-static const char *const api_names[] = {"v1", "v2", "native"};
+static const char *const api_names[] = {"v1", "v2", "videos", "native"};
 
 _Static_assert(ARRAY_LEN(mode_names) == CATALOG_MODES, "a name a mode");
 _Static_assert(ARRAY_LEN(meter_names) == CATALOG_METERS, "a name a meter");
@@ -153,7 +153,8 @@ static int model_read(struct catalog_model *m, const json_t *object, size_t inde
     m->provider = catalog_reader_text(&r, "provider");
     m->name = catalog_reader_text(&r, "name");
     m->api = api_names[catalog_reader_word(&r, "api", api_names, ARRAY_LEN(api_names))];
-    m->prompt_required = strcmp(m->api, "v2") == 0; /* its content must hold one text */
+    /* Of v2 the content must hold one text, of videos the prompt is required. */
+    m->prompt_required = strcmp(m->api, "v2") == 0 || strcmp(m->api, "videos") == 0;
     m->fps = catalog_reader_number(&r, "fps", 1, 240);
     m->prompt_chars_max = catalog_reader_number(&r, "prompt_chars_max", 1, PROMPT_CHARS_MAX);
     m->camera_commands = catalog_reader_flag(&r, "camera_commands", true);
