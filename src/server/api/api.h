@@ -258,6 +258,7 @@ struct api_upload {
     const char *path;    /* a spooled file, which is copied or moved */
     size_t size;
     int64_t lifetime_ms; /* 0: the default for its purpose */
+    bool document;       /* any bytes at all are taken; otherwise they must be a picture, video or sound that opens */
 };
 int api_file_put(struct api *api, const struct api_caller *caller, const struct api_upload *upload,
                  struct api_once *once, struct store_file *ret, struct api_problem *ret_problem);
