@@ -17,6 +17,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "server/api/api.h"
 #include "server/blob/blob.h"
 #include "server/catalog_find.h"
@@ -75,6 +76,11 @@ static int parts_open(conch_error *err)
 static int server_open(void **state)
 {
     conch_error err = {0};
+    const char *build = getenv("CONCH_BUILD");
+    char helper[4096];
+    snprintf(helper, sizeof helper, "%s/conch-media", build ? build : "build");
+    setenv("CONCH_MEDIA", helper, 0);
+    log_setup(LOG_LEVEL_WARN, LOG_FORMAT_TEXT, 2);
     snprintf(world.folder, sizeof world.folder, "/tmp/conch-wire-XXXXXX");
     if (!mkdtemp(world.folder) || ok(parts_open(&err), &err) < 0)
         return -1;

@@ -232,7 +232,8 @@ static int upload(struct dialect_call *call, const char *scope,
                                    .name = part->filename ? part->filename : "upload",
                                    .data = part->data,
                                    .path = part->spool_path,
-                                   .size = part->size};
+                                   .size = part->size,
+                                   .document = strcmp(purpose, "video_generation_input") != 0};
     if (api_file_put(call->api, call->caller, &put, &once, &file, &call->problem) == 0)
         return dialect_once_answer(call, &once);
     buf_finish(&once.body);
