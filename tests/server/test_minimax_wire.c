@@ -178,9 +178,16 @@ static int act_work(void *context, struct store_tx *tx, conch_error *err)
 static int clip_make(struct act *act, conch_error *err)
 {
     static const char bytes[] = "the bytes of a clip";
-    act->file = (struct store_file){.id = id_next(), .account_id = 0, .job_id = act->id, .bytes = sizeof bytes - 1,
-                                    .created_ms = act->now_ms, .width = 1366, .height = 768,
-                                    .purpose = "video_generation", .name = "output.mp4", .type = "video/mp4"};
+    act->file = (struct store_file){.id = id_next(),
+                                    .account_id = 0,
+                                    .job_id = act->id,
+                                    .bytes = sizeof bytes - 1,
+                                    .created_ms = act->now_ms,
+                                    .width = 1366,
+                                    .height = 768,
+                                    .purpose = "video_generation",
+                                    .name = "output.mp4",
+                                    .type = "video/mp4"};
     blob_key_make(act->file.blob, "mp4", act->now_ms);
     return blob_put(world.blobs, act->file.blob, bytes, sizeof bytes - 1, act->file.sha256, err);
 }
@@ -234,10 +241,10 @@ static void play(const char *name)
     assert_true(count > 0);
 }
 
-#define PLAY(name)                 \
-    static void name(void **state) \
-    {                              \
-        play(#name);               \
+#define PLAY(name)                                                                                                     \
+    static void name(void **state)                                                                                     \
+    {                                                                                                                  \
+        play(#name);                                                                                                   \
     }
 PLAY(v1_tasks)
 PLAY(v1_refusals)
@@ -248,9 +255,13 @@ PLAY(v2_refusals)
 
 static void callbacks_have_the_shape_of_the_query_and_their_moment(void **state)
 {
-    const struct api_submit submit = {
-        .dialect = "minimax2", .model = "MiniMax-H3", .prompt = "a red ball", .resolution = "768P", .ratio = "16:9",
-        .seconds = 5, .seed = -1};
+    const struct api_submit submit = {.dialect = "minimax2",
+                                      .model = "MiniMax-H3",
+                                      .prompt = "a red ball",
+                                      .resolution = "768P",
+                                      .ratio = "16:9",
+                                      .seconds = 5,
+                                      .seed = -1};
     struct api_caller caller = {.origin = "http://conch.example"};
     struct api_once once = {0};
     struct api_job job;
@@ -268,18 +279,24 @@ static void callbacks_have_the_shape_of_the_query_and_their_moment(void **state)
     assert_int_equal(api_job_show(world.api, id, &job, &err), 0);
 
     buf_init(&body, 1 << 16);
-    assert_int_equal(dialect_of_callback("minimax2")->callback_body(world.api, &job, "succeeded", "http://conch.example",
-                                                                    clock_wall_ms(), &body, &err), 0);
+    assert_int_equal(
+        dialect_of_callback("minimax2")
+            ->callback_body(world.api, &job, "succeeded", "http://conch.example", clock_wall_ms(), &body, &err),
+        0);
     assert_non_null(strstr(body.data, "\"status\":\"succeeded\""));
     assert_non_null(strstr(body.data, "\"content\":{\"url\":\"http://conch.example/files/"));
     buf_clear(&body);
-    assert_int_equal(dialect_of_callback("minimax2")->callback_body(world.api, &job, "running", "http://conch.example",
-                                                                    clock_wall_ms(), &body, &err), 0);
+    assert_int_equal(
+        dialect_of_callback("minimax2")
+            ->callback_body(world.api, &job, "running", "http://conch.example", clock_wall_ms(), &body, &err),
+        0);
     assert_non_null(strstr(body.data, "\"status\":\"running\""));
     assert_null(strstr(body.data, "http://conch.example"));
     buf_clear(&body);
-    assert_int_equal(dialect_of_callback("minimax1")->callback_body(world.api, &job, "succeeded", "http://conch.example",
-                                                                    clock_wall_ms(), &body, &err), 0);
+    assert_int_equal(
+        dialect_of_callback("minimax1")
+            ->callback_body(world.api, &job, "succeeded", "http://conch.example", clock_wall_ms(), &body, &err),
+        0);
     assert_non_null(strstr(body.data, "\"status\":\"success\",\"file_id\":\""));
     buf_finish(&body);
     api_job_finish(&job);

@@ -1,6 +1,7 @@
 #include "wire.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <jansson.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -95,7 +96,8 @@ static int pattern_split(const char *text, char kind[16], char argument[200])
 {
     const size_t size = strlen(text);
     kind[0] = argument[0] = '\0';
-    return size > 2 && text[0] == '{' && text[size - 1] == '}' && sscanf(text, "{%15[a-z]:%199[^}]", kind, argument) >= 1;
+    return size > 2 && text[0] == '{' && text[size - 1] == '}' &&
+           sscanf(text, "{%15[a-z]:%199[^}]", kind, argument) >= 1;
 }
 
 static int number_matches(const char *kind, const char *argument, const json_t *value)
@@ -245,10 +247,11 @@ static void answer_read(int fd, struct buf *answer)
     char block[16384];
     ssize_t got;
     buf_init(answer, BYTES_MAX);
-    while ((got = recv(fd, block, sizeof block, 0)) > 0)
-        assert_int_equal(buf_append(answer, block, (size_t)got, NULL), 0);
+    while ((got = recv(fd, block, sizeof block, 0)) > 0 || (got < 0 && errno == EINTR))
+        if (got > 0)
+            assert_int_equal(buf_append(answer, block, (size_t)got, NULL), 0);
     if (got < 0 || !answer->data)
-        fail_msg("%s: no answer", shown);
+        fail_msg("%s: no answer: %s", shown, got < 0 ? strerror(errno) : "closed");
 }
 
 static void header_check(const char *wanted, const char *head, const char *end)
@@ -310,8 +313,8 @@ static void answer_line(struct exchange *exchange, const char *text)
         return;
     }
     const size_t name = strcspn(text, ":");
-    const int is_header = !exchange->wanted_body.size && text[name] == ':' && name && text[0] != '{' && text[0] != '[' &&
-                          strcspn(text, " ") > name;
+    const int is_header = !exchange->wanted_body.size && text[name] == ':' && name && text[0] != '{' &&
+                          text[0] != '[' && strcspn(text, " ") > name;
     if (is_header && exchange->header_count < 8)
         snprintf(exchange->headers[exchange->header_count++], sizeof exchange->headers[0], "%s", text);
     else
