@@ -28,7 +28,8 @@ struct wire_settings {
 
 void wire_set(const char *name, const char *value);
 
-/* Plays the whole file; fails the test, naming the exchange, at the first answer that is another. *ret_count: how many. */
+/* Plays the whole file; fails the test, naming the exchange, at the first answer that is another. *ret_count: how many.
+ */
 void wire_play(const struct wire_settings *settings, int *ret_count);
 
 /* Forgets all names. */
