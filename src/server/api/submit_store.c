@@ -71,6 +71,8 @@ static json_t *details_make(const struct submit *submit)
         json_object_set_new(details, "rehearse", rehearsal_json(&submit->rehearsal));
     put_text(details, "alias", submit->served.alias);
     put_text(details, "request_id", submit->caller->request_id);
+    if (ask->callback_url)
+        put_text(details, "origin", submit->caller->origin); /* links in callbacks lead where the caller came in */
     return details;
 }
 
