@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "conch/error.h"
 #include "server/job/catalog.h"
 #include "server/job/job.h"
@@ -277,6 +278,21 @@ char *api_file_link(struct api *api, const char *origin, const struct store_file
                     int64_t *ret_expires_ms);
 /* The file of such a path ("/files/…"); API_FORBIDDEN when the proof is wrong or too old. */
 int api_file_by_link(struct api *api, const char *path, struct store_file *ret, struct api_problem *ret_problem);
+
+/* ---- signatures: made with a secret of the installation that never changes ---- */
+
+enum { API_SIGN_PUBLIC_BYTES = 32, API_SIGN_BYTES = 64 };
+
+/* The public half of the Ed25519 key that callbacks of some dialects are signed with. */
+void api_signing_key(const struct api *api, uint8_t ret_public[API_SIGN_PUBLIC_BYTES]);
+void api_sign(const struct api *api, const void *data, size_t size, uint8_t ret_signature[API_SIGN_BYTES]);
+
+/* What an account's receivers check HMAC signatures of callbacks with; no other account's is the same. */
+struct hash api_webhook_secret(const struct api *api, int64_t account_id);
+
+/* A proof that a text (an address without its proof) comes from here: 64 hex digits. Says nothing about time. */
+struct hash_hex api_proof(const struct api *api, const char *text);
+bool api_proof_holds(const struct api *api, const char *text, const char *proof);
 
 /* ---- models ---- */
 

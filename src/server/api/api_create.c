@@ -53,8 +53,10 @@ static int secret_get(struct store_tx *tx, const char *name, struct hash *ret, c
 static int secrets_work(void *context, struct store_tx *tx, conch_error *err)
 {
     struct api *api = context;
-    const int rc = secret_get(tx, "key_secret", &api->key_secret, err);
-    return rc < 0 ? rc : secret_get(tx, "link_secret", &api->link_secret, err);
+    int rc = secret_get(tx, "key_secret", &api->key_secret, err);
+    if (rc == 0)
+        rc = secret_get(tx, "link_secret", &api->link_secret, err);
+    return rc < 0 ? rc : secret_get(tx, "sign_secret", &api->sign_secret, err);
 }
 
 /* ---- the first account ---- */

@@ -51,6 +51,7 @@ struct api {
     char *version;
     struct hash key_secret;  /* digests of API keys are made with it */
     struct hash link_secret; /* proofs of links to files */
+    struct hash sign_secret; /* signatures of callbacks, proofs of other addresses */
     struct policy *policy;   /* NULL: no list */
     struct fetch_guard guard;
     struct key_cache *keys;
