@@ -35,9 +35,11 @@ struct dialect_file {
     bool accept_anywhere; /* may be embedded by pages of other origins: links that are their own proof */
 };
 
-/* Names and words one event for a stream; both buffers are empty. */
-typedef int dialect_event_render(const struct store_event *event, struct buf *ret_name, struct buf *ret_data,
-                                 conch_error *err);
+/* Names and words one event for a stream; both buffers are empty. No name: an event without one; no data: nothing is
+ * sent. Runs on the thread that feeds all streams: at most a fast read of the store. */
+struct dialect_events;
+typedef int dialect_event_render(struct dialect_events *events, const struct store_event *event, struct buf *ret_name,
+                                 struct buf *ret_data, conch_error *err);
 
 struct dialect_events {
     int64_t account_id; /* 0: all (admin) */
@@ -45,6 +47,11 @@ struct dialect_events {
     int64_t after_id;   /* events behind this one; -1: those from now on */
     bool ended;         /* the job has ended: the stream does too, once what is there has been sent */
     dialect_event_render *render;
+    /* for render alone */
+    struct api *api;
+    char origin[256];  /* of the request, for links; "" where it is longer */
+    char context[512]; /* the dialect's own: what it must remember of the request */
+    int64_t mark;      /* the dialect's own: how far it has told */
 };
 
 struct dialect_parameter {
@@ -77,6 +84,19 @@ struct dialect_refusal {
     const char *allow; /* of 405: "GET, POST"; else NULL. The header is the layer's */
 };
 
+/* A callback that is about to be sent, for its signature. */
+struct dialect_message {
+    const struct api_job *job;
+    const char *id; /* of the message: the same at every try */
+    int64_t at_s;   /* Unix seconds of this try */
+    const char *body;
+    size_t body_size;
+};
+struct dialect_header {
+    char name[48], value[160];
+};
+enum { DIALECT_MESSAGE_HEADERS_MAX = 4 };
+
 struct dialect {
     const char *name; /* "conch", "minimax1": as in store_job.dialect and in metrics */
     const char *const
@@ -92,9 +112,13 @@ struct dialect {
     void (*finish)(const struct dialect *dialect, const struct http_request *request, struct http_response *response);
     /* Styles of store_job.callback_style that callback_body answers for, ending in NULL; NULL: none. */
     const char *const *callback_styles;
-    /* The body of a callback about a job; kind as in store_message.kind, origin for links. Appends JSON. */
+    /* The body of a callback about a job; kind as in store_message.kind, origin for links. Appends JSON; nothing when
+     * the style does not tell of this moment: the message is then done without being sent. */
     int (*callback_body)(struct api *api, const struct api_job *job, const char *kind, const char *origin,
                          int64_t now_ms, struct buf *ret_body, conch_error *err);
+    /* Headers that prove where a callback comes from; NULL: the style has none. At most DIALECT_MESSAGE_HEADERS_MAX. */
+    int (*callback_sign)(struct api *api, const struct dialect_message *message, struct dialect_header *ret,
+                         size_t *ret_count, conch_error *err);
 };
 
 /* Conch's own, /conch/v1, with the addresses at the root: links to files, health, the description. */

@@ -53,7 +53,8 @@ void native_event(struct out *out, const struct store_event *row)
     out_object_end(out);
 }
 
-static int render(const struct store_event *event, struct buf *ret_name, struct buf *ret_data, conch_error *err)
+static int render(struct dialect_events *events, const struct store_event *event, struct buf *ret_name,
+                  struct buf *ret_data, conch_error *err)
 {
     struct out out;
     int rc = buf_append_text(ret_name, event_type(&event->event), err);

@@ -65,18 +65,18 @@ static bool concerns(const struct stream *stream, const struct store_event *even
     return !stream->wants.account_id || stream->wants.account_id == event->account_id;
 }
 
-static int event_text(struct events *events, const struct stream *stream, const struct store_event *event,
+static int event_text(struct events *events, struct stream *stream, const struct store_event *event,
                       conch_error *err)
 {
     char id[24];
     buf_clear(&events->name);
     buf_clear(&events->data);
     buf_clear(&events->text);
-    int rc = stream->wants.render(event, &events->name, &events->data, err);
-    if (rc < 0)
+    int rc = stream->wants.render(&stream->wants, event, &events->name, &events->data, err);
+    if (rc < 0 || !events->data.size)
         return rc;
     snprintf(id, sizeof id, "%lld", (long long)event->id);
-    struct sse_event sse = {event->id ? id : NULL, events->name.data, events->data.data, 0};
+    struct sse_event sse = {event->id ? id : NULL, events->name.size ? events->name.data : NULL, events->data.data, 0};
     return sse_append(&events->text, &sse, err);
 }
 
@@ -85,7 +85,7 @@ static void send(struct events *events, struct stream *stream, const struct stor
 {
     conch_error err = {0};
     int rc = event_text(events, stream, event, &err);
-    if (rc == 0)
+    if (rc == 0 && events->text.size)
         rc = http_stream_write(stream->http, events->text.data, events->text.size, &err);
     if (rc < 0) {
         if (rc != CONCH_ERR_CANCELLED)
@@ -508,7 +508,7 @@ static int stream_make(struct events *events, const struct dialect_call *call, s
 
 int events_open(struct events *events, struct dialect_call *call)
 {
-    struct stream *stream;
+    struct stream *stream = NULL;
     struct http_response *response = call->response;
     conch_error err = {0};
     if (!place_take(events))
