@@ -1,5 +1,6 @@
 #include "server/api/look.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,10 +121,15 @@ static int head_read(const char *path, uint8_t *head, size_t *ret_size, int64_t 
     const int file = open(path, O_RDONLY | O_CLOEXEC);
     struct stat stat;
     const ssize_t size = file < 0 ? -1 : pread(file, head, SNIFF_BYTES, 0);
-    const int rc = size < 0 || fstat(file, &stat) < 0
-                       ? conch_error_set(err, CONCH_ERR_IO, "a file that was taken in cannot be read")
-                       : 0;
-    if (rc == 0) {
+    int rc = 0;
+    if (file < 0 && errno == ENOENT) { /* nothing was written into it: an empty file */
+        *ret_size = 0;
+        *ret_bytes = 0;
+        return 0;
+    }
+    if (size < 0 || fstat(file, &stat) < 0) {
+        rc = conch_error_set(err, CONCH_ERR_IO, "a file that was taken in cannot be read");
+    } else {
         *ret_size = (size_t)size;
         *ret_bytes = stat.st_size;
     }
@@ -152,9 +158,10 @@ int look_at(struct api *api, const char *path, enum sniff_kind kind, const char 
         look.duration_ms = wav_ms(head, size);
     free(head);
     if (found == SNIFF_OTHER || (kind != SNIFF_OTHER && found != kind)) {
-        api_refuse_value(ret_problem, field, sniff_name(seen.type), "%s", kind_lists[kind]);
-        snprintf(ret_problem->text, sizeof ret_problem->text, "%s is %s and not %s; allowed: %s", field,
-                 sniff_name(seen.type), kind_names[kind], kind_lists[kind]);
+        const char *name = size ? sniff_name(seen.type) : "empty";
+        api_refuse_value(ret_problem, field, name, "%s", kind_lists[kind]);
+        snprintf(ret_problem->text, sizeof ret_problem->text, "%s is %s and not %s; allowed: %s", field, name,
+                 kind_names[kind], kind_lists[kind]);
         return -1;
     }
     if (bytes > look_bytes_max(api, found))

@@ -169,7 +169,7 @@ static int put_fetched(struct submit *submit, struct submit_media *media, struct
         .guard = &submit->api->guard,
         .https_only = !config->fetch.allow_http,
         .success_only = true,
-        .file = open(blob_put_path(put), O_WRONLY | O_CLOEXEC)};
+        .file = open(blob_put_path(put), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
     struct http_fetched fetched = {0};
     conch_error err = {0};
     api_count(submit->api, API_COUNT_FETCHES, 1);
