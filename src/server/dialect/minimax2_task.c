@@ -16,17 +16,6 @@ const char *minimax2_status(enum minimax_phase phase)
     return status_names[phase];
 }
 
-int minimax2_create_write(const struct api_job *job, struct buf *ret_body, conch_error *err)
-{
-    struct out out;
-    out_init(&out, ret_body, err);
-    out_object(&out, NULL);
-    out_id(&out, "task_id", job->row.job.id);
-    minimax_metadata(&out, job, true);
-    out_object_end(&out);
-    return out_finish(&out);
-}
-
 /* ---- one task ---- */
 
 static bool is_context(const struct api_job *job)
@@ -100,4 +89,17 @@ void minimax2_task_write(struct out *out, const char *key, const struct api_job 
     out_text(out, "modality", is_context(job) ? "text" : "video");
     minimax_metadata(out, job, show->phase == MINIMAX_SUCCEEDED && !is_context(job));
     out_object_end(out);
+}
+
+/* ---- of the create call ---- */
+
+int minimax2_create_write(const struct api_job *job, struct buf *ret_body, conch_error *err)
+{
+    struct out out;
+    out_init(&out, ret_body, err);
+    out_object(&out, NULL);
+    out_id(&out, "task_id", job->row.job.id);
+    minimax_metadata(&out, job, !is_context(job));
+    out_object_end(&out);
+    return out_finish(&out);
 }
