@@ -14,7 +14,7 @@ ninja -C $(1) -n $(2) | grep -q 'no work to do' || ninja -C $(1) -j $(JOBS) $(2)
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run build all test test-sanitize test-thread check check-fast check-format check-includes check-headers \
+.PHONY: help run clip build all test test-sanitize test-thread check check-fast check-format check-includes check-headers \
         check-paths check-length check-warnings bench fuzz golden eval-model install clean packages
 
 help: ## this list
@@ -22,11 +22,14 @@ help: ## this list
 	@echo
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-22s %s\n", $$1, $$2 }'
 
-run: build ## build, then make a first clip from a sentence: out/first-clip.mp4 (PROMPT=... CLIP=...)
+run: build ## build, then serve the studio and the API at 127.0.0.1:8787, with a first clip in it (PROMPT= LISTEN= DATA=)
+	@exec $(BUILD)/conch serve --first-clip "$(PROMPT)" $(if $(LISTEN),--listen "$(LISTEN)") $(if $(DATA),--data "$(DATA)")
+
+clip: build ## build, then make a clip from a sentence into a file, without a server (PROMPT= CLIP=)
 	@mkdir -p "$(dir $(CLIP))"
 	@$(BUILD)/conch generate "$(PROMPT)" --model models/tiny -o "$(CLIP)"
 	@echo
-	@echo "Your first clip is $(CLIP). The next one:"
+	@echo "Your clip is $(CLIP). The next one:"
 	@echo "  $(BUILD)/conch generate \"a blue square slides over grass\""
 	@echo "  $(BUILD)/conch help generate"
 

@@ -22,7 +22,7 @@ ALLOWED = {
     "src/engine/tensor": BASE + ["engine/kernels"],
     "src/engine/model": BASE + ["engine/tensor", "engine/kernels"],
     "src/engine": BASE + ["engine"],
-    "src/cli": BASE + ["net", "media"],
+    "src/cli": BASE + ["net", "media", "server/serve/serve.h"],
     "src/server/job": BASE,
     "src/server/ledger": BASE,
     "src/server/prompt": BASE + ["server/job"],

@@ -2,11 +2,12 @@
 
 #include <string.h>
 
+#include "base/base.h"
 #include "cli/exit_code.h"
 #include "cli/style.h"
 
-const struct command *const commands[] = {&command_generate, &command_models, &command_doctor,
-                                          &command_version,  &command_help,   NULL};
+const struct command *const commands[] = {&command_generate, &command_models,  &command_serve, &command_worker,
+                                          &command_doctor,   &command_version, &command_help,  NULL};
 
 const struct command *command_find(const char *name)
 {
@@ -18,7 +19,7 @@ const struct command *command_find(const char *name)
 
 int command_unknown(const char *name)
 {
-    const char *names[16];
+    const char *names[ARRAY_LEN(commands)];
     size_t count = 0;
     for (size_t i = 0; commands[i]; i++)
         names[count++] = commands[i]->name;

@@ -16,7 +16,8 @@ struct command {
                const char *const *argv); /* argv[0] is the first word after the command; returns the exit code */
 };
 
-extern const struct command command_generate, command_models, command_doctor, command_version, command_help;
+extern const struct command command_generate, command_models, command_doctor, command_version, command_help,
+    command_serve, command_worker;
 
 extern const struct command *const commands[]; /* ends with NULL */
 
