@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "server/dialect/dialect_rename.h"
 #include "server/dialect/minimax_codes.h"
 #include "server/dialect/minimax_job.h"
 
@@ -123,30 +124,30 @@ static void a_long_reason_is_cut_at_a_whole_character(void **state)
 
 static void the_catalogs_names_become_the_dialects(void **state)
 {
-    static const struct minimax_name names[] = {{"seconds", "duration"}, {"first_frame", "first_frame_image"}, {0}};
+    static const struct dialect_name names[] = {{"seconds", "duration"}, {"first_frame", "first_frame_image"}, {0}};
     struct api_problem problem;
     api_refuse(&problem, API_INVALID, "seconds", "seconds '10' cannot be had at 1080P; allowed: 6 seconds");
-    minimax_rename(&problem, names);
+    dialect_rename(&problem, names);
     assert_string_equal(problem.field, "duration");
     assert_string_equal(problem.text, "duration '10' cannot be had at 1080P; allowed: 6 seconds");
     api_refuse(&problem, API_INVALID, "first_frame", "first_frame is missing");
-    minimax_rename(&problem, names);
+    dialect_rename(&problem, names);
     assert_string_equal(problem.text, "first_frame_image is missing");
     api_refuse(&problem, API_INVALID, "seconds", "seconds_max is another word");
-    minimax_rename(&problem, names);
+    dialect_rename(&problem, names);
     assert_string_equal(problem.text, "seconds_max is another word");
     api_refuse(&problem, API_INVALID, "model", "seconds are not meant");
-    minimax_rename(&problem, names);
+    dialect_rename(&problem, names);
     assert_string_equal(problem.text, "seconds are not meant");
 }
 
 static void renaming_never_overflows(void **state)
 {
-    static const struct minimax_name names[] = {{"first_frame", "first_frame_image"}, {0}};
+    static const struct dialect_name names[] = {{"first_frame", "first_frame_image"}, {0}};
     struct api_problem problem = {.field = "first_frame"};
     memset(problem.text, 'x', sizeof problem.text - 1);
     memcpy(problem.text, "first_frame ", 12);
-    minimax_rename(&problem, names);
+    dialect_rename(&problem, names);
     assert_int_equal(strlen(problem.text), sizeof problem.text - 1);
     assert_memory_equal(problem.text, "first_frame_image x", 19);
 }

@@ -1,10 +1,11 @@
 /* A refusal in the words of the first generation. */
+#include "server/dialect/dialect_rename.h"
 #include "server/dialect/minimax1.h"
 #include "server/dialect/minimax_codes.h"
 #include "server/dialect/minimax_job.h"
 
 /* What the catalog calls otherwise. */
-static const struct minimax_name names[] = {
+static const struct dialect_name names[] = {
     {"seconds", "duration"},
     {"first_frame", "first_frame_image"},
     {"last_frame", "last_frame_image"},
@@ -20,7 +21,7 @@ void minimax1_refuse(const struct dialect *dialect, const struct dialect_refusal
     struct buf body;
     struct out out;
     buf_init(&body, 16 << 10);
-    minimax_rename(&problem, names);
+    dialect_rename(&problem, names);
     out_init(&out, &body, NULL);
     out_object(&out, NULL);
     minimax1_base_resp(&out, minimax_code_of_problem(&problem)->code, minimax_problem_text(&problem).text);

@@ -1,9 +1,10 @@
 /* A refusal in the words of the second generation. */
+#include "server/dialect/dialect_rename.h"
 #include "server/dialect/minimax2.h"
 #include "server/dialect/minimax_codes.h"
 
 /* What the catalog calls otherwise. */
-static const struct minimax_name names[] = {{"seconds", "duration"}, {"prompt", "content text"}, {NULL, NULL}};
+static const struct dialect_name names[] = {{"seconds", "duration"}, {"prompt", "content text"}, {NULL, NULL}};
 
 /* HTTP codes of the layer (405, 408, ...) stay, and so do those of what is not there and what is too large. */
 static int status_of(const struct dialect_refusal *refusal, const struct minimax_code *code)
@@ -23,7 +24,7 @@ void minimax2_refuse(const struct dialect *dialect, const struct dialect_refusal
     struct buf body;
     struct out out;
     buf_init(&body, 16 << 10);
-    minimax_rename(&problem, names);
+    dialect_rename(&problem, names);
     out_init(&out, &body, NULL);
     out_object(&out, NULL);
     out_text(&out, "type", "error");

@@ -1,11 +1,9 @@
 #include "server/dialect/minimax_codes.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/base.h"
-#include "base/text.h"
 
 static const struct minimax_code code_unknown = {1000, "unknown error", 500, "server_error"};
 static const struct minimax_code code_timeout = {1001, "timeout", 500, "server_error"};
@@ -68,22 +66,4 @@ const struct minimax_code *minimax_code_of_job(const struct job *job)
     if (job->error == JOB_ERROR_CONTENT_POLICY && job->started_ms)
         return &code_output;
     return by_error[job->error];
-}
-
-void minimax_rename(struct api_problem *problem, const struct minimax_name *names)
-{
-    for (; names->ours; names++) {
-        const size_t size = strlen(names->ours);
-        if (strcmp(problem->field, names->ours) != 0)
-            continue;
-        snprintf(problem->field, sizeof problem->field, "%s", names->theirs);
-        if (text_begins(problem->text, names->ours) && (problem->text[size] == ' ' || problem->text[size] == ':')) {
-            char text[sizeof problem->text];
-            const size_t room = sizeof text - 1 - strlen(names->theirs);
-            const size_t kept = text_utf8_cut(problem->text + size, strlen(problem->text + size), room);
-            snprintf(text, sizeof text, "%s%.*s", names->theirs, (int)kept, problem->text + size);
-            memcpy(problem->text, text, sizeof text);
-        }
-        return;
-    }
 }

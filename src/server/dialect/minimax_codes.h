@@ -22,11 +22,4 @@ const struct minimax_code *minimax_code_of_problem(const struct api_problem *pro
 /* Of a job that ended without a clip: failed, blocked or cancelled. */
 const struct minimax_code *minimax_code_of_job(const struct job *job);
 
-/* The problem in the words of a dialect: fields that the catalog calls otherwise are renamed, also at the beginning of
- * the text. names: rows of two, ours and theirs, ending in NULL. */
-struct minimax_name {
-    const char *ours, *theirs;
-};
-void minimax_rename(struct api_problem *problem, const struct minimax_name *names);
-
 #endif
