@@ -242,14 +242,15 @@ static void *teller_main(void *context)
 {
     struct api *api = context;
     pthread_mutex_lock(&api->teller_lock);
-    while (!api->stopping) {
+    for (bool over = false; !over;) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += TELL_EVERY_S;
         while (!api->stopping && pthread_cond_timedwait(&api->teller_wake, &api->teller_lock, &until) != ETIMEDOUT)
             ;
+        over = api->stopping;
         pthread_mutex_unlock(&api->teller_lock);
-        tell(api);
+        tell(api); /* at the end as well */
         pthread_mutex_lock(&api->teller_lock);
     }
     pthread_mutex_unlock(&api->teller_lock);
