@@ -154,8 +154,7 @@ struct api_caller world_stranger(void)
 {
     struct store_account account;
     assert_done(api_account_add(world.api, &world.admin, "stranger", NULL, &account, &world.problem));
-    return key_of(account.ledger.id,
-                  STORE_SCOPE_GENERATE | STORE_SCOPE_READ | STORE_SCOPE_USAGE | STORE_SCOPE_KEYS);
+    return key_of(account.ledger.id, STORE_SCOPE_GENERATE | STORE_SCOPE_READ | STORE_SCOPE_USAGE | STORE_SCOPE_KEYS);
 }
 
 struct api_submit world_ask(const char *model, const char *prompt)
@@ -247,8 +246,12 @@ void world_work(int64_t id, enum world_end end)
 static int worker_work(void *context, struct store_tx *tx, conch_error *err)
 {
     const int64_t now_ms = clock_wall_ms();
-    const struct store_worker worker = {
-        .name = "engine-test-1", .kind = "engine", .pid = 1, .started_ms = now_ms, .seen_ms = now_ms, .details = context};
+    const struct store_worker worker = {.name = "engine-test-1",
+                                        .kind = "engine",
+                                        .pid = 1,
+                                        .started_ms = now_ms,
+                                        .seen_ms = now_ms,
+                                        .details = context};
     return store_worker_seen(tx, &worker, err);
 }
 
@@ -323,7 +326,8 @@ static void http_one(struct world_http *http, int connection)
         size += (size_t)got;
         request[size] = 0;
         const char *body = strstr(request, "\r\n\r\n"), *length = strcasestr(request, "content-length:");
-        if (body && size >= (size_t)(body + 4 - request) + (length && length < body ? strtoul(length + 15, NULL, 10) : 0))
+        if (body &&
+            size >= (size_t)(body + 4 - request) + (length && length < body ? strtoul(length + 15, NULL, 10) : 0))
             break;
     }
     atomic_fetch_add(&http->requests, 1);

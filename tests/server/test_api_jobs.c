@@ -213,8 +213,8 @@ static void lists_have_pages(void **state)
     struct store_page page = {.count = 2};
     size_t seen = 0;
     for (bool more = true; more;) {
-        assert_done(api_job_list(world.api, &world.admin, &(struct store_job_filter){0}, &page, false, &list,
-                                 &world.problem));
+        assert_done(
+            api_job_list(world.api, &world.admin, &(struct store_job_filter){0}, &page, false, &list, &world.problem));
         for (size_t i = 0; i < list.count; i++) {
             assert_int_equal(list.jobs[i].row.job.id, ids[4 - seen]);
             assert_int_equal(list.jobs[i].place, 4 - (int64_t)seen);

@@ -29,8 +29,8 @@ static void the_first_start_makes_one_admin_key_and_shows_it_once(void **state)
     assert_done(authenticate(world.admin_key));
     struct store_account accounts[5];
     size_t count;
-    assert_done(api_account_list(world.api, &world.admin, &(struct store_page){.count = 5}, accounts, &count,
-                                 &world.problem));
+    assert_done(
+        api_account_list(world.api, &world.admin, &(struct store_page){.count = 5}, accounts, &count, &world.problem));
     assert_int_equal(count, 1);
     assert_string_equal(accounts[0].name, "main");
 }
@@ -227,9 +227,9 @@ static void money_of_others_is_not_shown(void **state)
     assert_refused(api_statement(world.api, &stranger, &(struct store_statement_filter){.account_id = theirs}, &page,
                                  lines, &count, &world.problem),
                    API_NOT_FOUND, "");
-    assert_refused(api_usage(world.api, &stranger, &(struct store_usage_filter){.account_id = theirs, .from_ms = 1,
-                                                                               .until_ms = 2},
-                             rows, &count, &world.problem),
+    assert_refused(api_usage(world.api, &stranger,
+                             &(struct store_usage_filter){.account_id = theirs, .from_ms = 1, .until_ms = 2}, rows,
+                             &count, &world.problem),
                    API_NOT_FOUND, "");
     assert_refused(api_key_list(world.api, &stranger, theirs, &page, keys, &count, &world.problem), API_NOT_FOUND, "");
     struct store_key key;

@@ -58,7 +58,8 @@ static void what_is_no_picture_is_refused(void **state)
     world_start(NULL);
     char *cut = world_data_url("image/png", 640, 400);
     cut[strlen(cut) / 8 * 4 + 22 - (strlen(cut) / 8 * 4 + 22) % 4 + 2] = 0; /* the beginning of a picture */
-    assert_refused(submit_url(&world.admin, "data:image/png;base64,aGVsbG8gd29ybGQ="), API_INVALID, "first_frame_image");
+    assert_refused(submit_url(&world.admin, "data:image/png;base64,aGVsbG8gd29ybGQ="), API_INVALID,
+                   "first_frame_image");
     assert_refused(submit_url(&world.admin, "data:image/png;base64,"), API_INVALID, "first_frame_image");
     assert_refused(submit_url(&world.admin, "data:image/png;base64,%%%%"), API_INVALID, "first_frame_image");
     assert_refused(submit_url(&world.admin, "data:image/png,rawbytes"), API_INVALID, "first_frame_image");

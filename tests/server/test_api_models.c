@@ -4,7 +4,7 @@
 static struct api_model models[64];
 
 #define WORKER                                                                                                         \
-    "{\"models\":[{\"name\":\"wan2.1-t2v-1.3b\",\"title\":\"Wan\",\"modes\":[\"text\",\"first_last_frame\",\"odd\"],"    \
+    "{\"models\":[{\"name\":\"wan2.1-t2v-1.3b\",\"title\":\"Wan\",\"modes\":[\"text\",\"first_last_frame\",\"odd\"],"  \
     "\"sizes\":[[832,480],[480,832],[0,5],\"x\"],\"frames\":[33,81],\"fps\":16,\"default_frames\":81},"                \
     "{\"name\":\"broken\"},17],\"threads\":2,\"ms_per_clip\":{\"wan2.1-t2v-1.3b\":90000,\"conch/tiny\":2000}}"
 

@@ -103,8 +103,7 @@ static void a_keys_budget_ends_before_the_accounts_money(void **state)
 {
     world_start((const char *[]){"sandbox.charge=true", NULL});
     struct api_key_made made;
-    const struct api_key_new add = {
-        .budget_microusd = 300000, .queued_max = -1, .running_max = -1, .priority_max = -1};
+    const struct api_key_new add = {.budget_microusd = 300000, .queued_max = -1, .running_max = -1, .priority_max = -1};
     assert_done(api_key_add(world.api, &world.admin, &add, NULL, &made, &world.problem));
     const struct api_caller caller = world_caller(made.secret);
     struct api_submit ask = world_ask(HAILUO, "a red ball");
@@ -162,7 +161,8 @@ static void what_cannot_be_made_is_refused_with_what_can(void **state)
 static void prompts_that_hide_something_are_refused(void **state)
 {
     world_start(NULL);
-    struct api_submit ask = world_ask(HAILUO, "ab\xe2\x80\x8b\xe2\x80\x8b\xe2\x80\x8b\xe2\x80\x8b\xe2\x80\x8b" "cd");
+    struct api_submit ask = world_ask(HAILUO, "ab\xe2\x80\x8b\xe2\x80\x8b\xe2\x80\x8b\xe2\x80\x8b\xe2\x80\x8b"
+                                              "cd");
     assert_refused(refused(&ask), API_INVISIBLE, "prompt");
     ask.prompt = "\xff\xfe";
     assert_refused(refused(&ask), API_INVALID, "prompt");
@@ -177,8 +177,8 @@ static void metadata_is_kept_and_bounded(void **state)
     struct api_submit ask = world_ask(TINY, "a red ball");
     ask.metadata = json_pack("{s:s}", "shot", "12b");
     submit(&ask);
-    assert_string_equal(
-        json_string_value(json_object_get(json_object_get(api_job_details(&job), "metadata"), "shot")), "12b");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(api_job_details(&job), "metadata"), "shot")),
+                        "12b");
     json_object_set_new(ask.metadata, "n", json_integer(1));
     assert_refused(refused(&ask), API_INVALID, "metadata");
     json_decref(ask.metadata);
@@ -408,8 +408,11 @@ static int render(void *context, const void *result, int *ret_status, struct buf
 
 static struct api_once once_of(const char *key, const char *request)
 {
-    return (struct api_once){
-        .key = key, .scope = "POST /conch/v1/jobs", .request = request, .request_size = strlen(request), .render = render};
+    return (struct api_once){.key = key,
+                             .scope = "POST /conch/v1/jobs",
+                             .request = request,
+                             .request_size = strlen(request),
+                             .render = render};
 }
 
 static void the_same_request_gets_the_same_bytes(void **state)

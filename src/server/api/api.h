@@ -205,8 +205,8 @@ int api_job_get(struct api *api, const struct api_caller *caller, int64_t id, st
 int api_job_peek(struct api *api, const struct api_caller *caller, int64_t id, struct api_job *ret,
                  struct api_problem *ret_problem);
 
-/* As api_job_get, once the job has ended or wait_ms are over: row.job.state tells which. It keeps the caller's thread, so
- * at most half of server.handlers wait at a time; one more than those gets the job as it is, at once. */
+/* As api_job_get, once the job has ended or wait_ms are over: row.job.state tells which. It keeps the caller's thread,
+ * so at most half of server.handlers wait at a time; one more than those gets the job as it is, at once. */
 int api_job_wait(struct api *api, const struct api_caller *caller, int64_t id, int64_t wait_ms, struct api_job *ret,
                  struct api_problem *ret_problem);
 /* Ends all waits, now and later: the server is about to stop. */
@@ -272,8 +272,8 @@ int api_file_delete(struct api *api, const struct api_caller *caller, int64_t id
 /* The bytes: a descriptor that the caller closes. */
 int api_file_open(struct api *api, const struct store_file *file, int *ret_file, struct api_problem *ret_problem);
 
-/* A link that works without a key until it expires: ORIGIN/files/ID/EXPIRES/MAC/NAME. lifetime_ms 0: the configuration's
- * (jobs.link_lifetime); it never outlives the file. malloc'ed; NULL: no memory. */
+/* A link that works without a key until it expires: ORIGIN/files/ID/EXPIRES/MAC/NAME. lifetime_ms 0: the
+ * configuration's (jobs.link_lifetime); it never outlives the file. malloc'ed; NULL: no memory. */
 char *api_file_link(struct api *api, const char *origin, const struct store_file *file, int64_t lifetime_ms,
                     int64_t *ret_expires_ms);
 /* The file of such a path ("/files/…"); API_FORBIDDEN when the proof is wrong or too old. */

@@ -52,8 +52,7 @@ static int refuse_key(struct api *api, struct api_problem *problem, const char *
     return api_refuse(problem, API_UNAUTHORIZED, "", "%s", why);
 }
 
-int api_authenticate(struct api *api, const char *token, struct api_caller *ret_caller,
-                     struct api_problem *ret_problem)
+int api_authenticate(struct api *api, const char *token, struct api_caller *ret_caller, struct api_problem *ret_problem)
 {
     const int64_t now_ms = clock_wall_ms();
     uint64_t ticket;

@@ -149,8 +149,7 @@ static int put_work(void *context, struct store_tx *tx, conch_error *err)
     }
     put->file.id = id_next();
     rc = store_file_add(tx, &put->file, err);
-    return rc < 0 ? rc
-                  : api_once_keep(put->api, put->caller, put->once, tx, &put->file, put->file.created_ms, err);
+    return rc < 0 ? rc : api_once_keep(put->api, put->caller, put->once, tx, &put->file, put->file.created_ms, err);
 }
 
 static int put_store(struct put *put)
@@ -239,8 +238,7 @@ static int find_work(void *context, struct store_tx *tx, conch_error *err)
     return rc;
 }
 
-int api_file_find(struct api *api, int64_t id, int64_t account_id, struct store_file *ret,
-                  struct api_problem *problem)
+int api_file_find(struct api *api, int64_t id, int64_t account_id, struct store_file *ret, struct api_problem *problem)
 {
     struct find find = {.id = id, .account_id = account_id, .now_ms = clock_wall_ms()};
     conch_error err = {0};

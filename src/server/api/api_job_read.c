@@ -77,8 +77,7 @@ int api_job_complete(struct api *api, struct store_tx *tx, struct api_job *ret, 
     return rc;
 }
 
-int api_job_notify(struct store_tx *tx, const struct store_job *row, int64_t event_id, int64_t now_ms,
-                   conch_error *err)
+int api_job_notify(struct store_tx *tx, const struct store_job *row, int64_t event_id, int64_t now_ms, conch_error *err)
 {
     int64_t id;
     if (!row->callback_url)

@@ -156,8 +156,8 @@ static int limit_pick(const struct api_caller *caller, const char *field, int32_
     if (asked < 0)
         *ret = own;
     else if (asked > own || (asked == 0 && own > 0))
-        return api_refuse(problem, API_FORBIDDEN, field, "%s of your own key is %d; a key made with it can have no more",
-                          field, (int)own);
+        return api_refuse(problem, API_FORBIDDEN, field,
+                          "%s of your own key is %d; a key made with it can have no more", field, (int)own);
     return 0;
 }
 
@@ -187,9 +187,10 @@ static int money_and_time_pick(const struct api_caller *caller, const struct api
         return api_refuse_value(problem, "budget_microusd", value, "0 (none) or more");
     const int64_t left = own->budget_microusd - own->spent_microusd;
     if (!admin && own->budget_microusd && (add->budget_microusd == 0 || add->budget_microusd > left))
-        return api_refuse(problem, API_FORBIDDEN, "budget_microusd",
-                          "your own key has %lld micro-USD of its budget left; a key made with it needs a budget within",
-                          (long long)left);
+        return api_refuse(
+            problem, API_FORBIDDEN, "budget_microusd",
+            "your own key has %lld micro-USD of its budget left; a key made with it needs a budget within",
+            (long long)left);
     key->budget_microusd = add->budget_microusd;
     snprintf(value, sizeof value, "%lld", (long long)add->expires_ms);
     if (add->expires_ms < 0 || (add->expires_ms && add->expires_ms <= key->created_ms))
@@ -244,7 +245,8 @@ int api_key_add(struct api *api, const struct api_caller *caller, const struct a
     struct store_key *key = &add.made.key;
     const unsigned usual = (unsigned)SCOPES_USUAL & (api_is_admin(caller) ? (unsigned)SCOPES_ALL : caller->key.scopes);
     conch_error err = {0};
-    *key = (struct store_key){.id = id_next(), .scopes = ask->scopes ? ask->scopes : usual, .created_ms = clock_wall_ms()};
+    *key = (struct store_key){
+        .id = id_next(), .scopes = ask->scopes ? ask->scopes : usual, .created_ms = clock_wall_ms()};
     if (api_require(caller, STORE_SCOPE_KEYS, ret_problem) < 0 ||
         api_account_of(caller, ask->account_id, &key->account_id, ret_problem) < 0 ||
         name_check(ask->name, false, ret_problem) < 0 || scopes_check(caller, key->scopes, ret_problem) < 0 ||

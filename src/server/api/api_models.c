@@ -73,8 +73,7 @@ static const struct catalog_model *model_find(struct api *api, const char *name,
     return model ? model : local;
 }
 
-static const struct catalog_pin *alias_find(const struct api *api, const char *name,
-                                            const struct catalog_model *model)
+static const struct catalog_pin *alias_find(const struct api *api, const char *name, const struct catalog_model *model)
 {
     for (size_t i = 0; i < api->config->aliases.count; i++) {
         const struct catalog_pin *pin = &api->config->aliases.items[i];
@@ -137,8 +136,8 @@ int served_find(struct api *api, const char *name, struct served *ret, struct ap
     }
     served.model = named ? named : target;
     if (!served.model && alias)
-        return api_refuse(ret_problem, API_UNAVAILABLE_HERE, "model", "'%s' is an alias of '%s', which is no model here",
-                          alias->name, alias->slug);
+        return api_refuse(ret_problem, API_UNAVAILABLE_HERE, "model",
+                          "'%s' is an alias of '%s', which is no model here", alias->name, alias->slug);
     if (!served.model) {
         catalog_resolve(api->catalog, &(struct catalog_request){.model = name}, &unused, &refusal);
         return api_refuse_catalog(ret_problem, &refusal);

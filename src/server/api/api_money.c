@@ -10,7 +10,7 @@
 #include "server/prompt/check.h"
 
 enum { NOTE_CHARS_MAX = 60, USAGE_DAYS_MAX = 366 };
-#define DAY_MS   INT64_C(86400000)
+#define DAY_MS    INT64_C(86400000)
 #define GRANT_MAX (INT64_C(1) << 53) /* so that every client reads it exactly */
 
 /* ---- balance ---- */

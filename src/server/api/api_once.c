@@ -77,8 +77,7 @@ static int find_work(void *context, struct store_tx *tx, conch_error *err)
     return rc < 0 ? rc : 0;
 }
 
-int api_once_begin(struct api *api, const struct api_caller *caller, struct api_once *once,
-                   struct api_problem *problem)
+int api_once_begin(struct api *api, const struct api_caller *caller, struct api_once *once, struct api_problem *problem)
 {
     struct find find = {.caller = caller, .once = once, .problem = problem};
     conch_error err = {0};

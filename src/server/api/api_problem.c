@@ -43,7 +43,8 @@ int api_kind_status(enum api_kind kind)
     return (unsigned)kind < ARRAY_LEN(kinds) ? kinds[kind].status : 500;
 }
 
-/* Fits a text of a client into a field: cut at a whole character, control characters and what is no UTF-8 become '?'. */
+/* Fits a text of a client into a field: cut at a whole character, control characters and what is no UTF-8 become '?'.
+ */
 static void copy(char *to, size_t capacity, const char *from)
 {
     const size_t length = strlen(from), size = text_utf8_cut(from, length, capacity - 1);

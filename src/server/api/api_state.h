@@ -60,7 +60,7 @@ struct api {
     struct gate decodes;
     _Atomic int64_t counts[API_COUNTERS];
     _Atomic int64_t refusals[API_INTERNAL + 1]; /* of submits, by kind */
-    _Atomic int waiters; /* in api_job_wait */
+    _Atomic int waiters;                        /* in api_job_wait */
     _Atomic bool waits_stopped;
     /* Tells the store which keys were used, now and then. */
     pthread_t teller;
@@ -131,7 +131,6 @@ int api_job_notify(struct store_tx *tx, const struct store_job *row, int64_t eve
 /* ---- files (api_files.c) ---- */
 
 /* A file that is there, has not expired and whose job was not deleted; account_id 0: anybody's. */
-int api_file_find(struct api *api, int64_t id, int64_t account_id, struct store_file *ret,
-                  struct api_problem *problem);
+int api_file_find(struct api *api, int64_t id, int64_t account_id, struct store_file *ret, struct api_problem *problem);
 
 #endif

@@ -135,7 +135,9 @@ static int estimate_fill(struct submit *submit, struct api_estimate *ret)
                                  .unit = LEDGER_MICROUSD,
                                  .amount = submit->amount,
                                  .list_microusd = submit->list_microusd,
-                                 .wait_ms = ahead == 0 ? 0 : clip_ms < 0 || !workers ? -1 : ahead * clip_ms / workers,
+                                 .wait_ms = ahead == 0                ? 0
+                                            : clip_ms < 0 || !workers ? -1
+                                                                      : ahead * clip_ms / workers,
                                  .run_ms = clip_ms,
                                  .available = outlook.available,
                                  .notes = submit->notes ? json_incref(submit->notes) : json_array()};

@@ -11,7 +11,8 @@
 static const char *const orders[] = {
     [PROMPT_FAMILY_TINY] =
         "You rewrite prompts for a very small video model. It knows balls, cubes and balloons in eight colours that "
-        "drop, bounce, roll, slide, swing, rise, are thrown or collide, on grass, sand, snow, stone or wood, by day, at "
+        "drop, bounce, roll, slide, swing, rise, are thrown or collide, on grass, sand, snow, stone or wood, by day, "
+        "at "
         "sunset or at night, and a camera that is still, pans or zooms. Say in one short English sentence what of that "
         "comes nearest to the prompt. Answer with the sentence alone.",
     [PROMPT_FAMILY_WAN] =

@@ -238,8 +238,7 @@ static void worker_take(struct local_models *models, const struct store_worker *
     json_decref(details);
 }
 
-void local_models_update(struct local_models *models, const struct store_worker *workers, size_t count,
-                         int64_t now_ms)
+void local_models_update(struct local_models *models, const struct store_worker *workers, size_t count, int64_t now_ms)
 {
     struct entry *scratch = malloc(sizeof *scratch);
     if (!scratch)

@@ -18,7 +18,7 @@
 #include "server/store/store.h"
 
 enum {
-    LOCAL_MODELS_MAX = 64,     /* kinds of model ever seen; further ones are not taken up */
+    LOCAL_MODELS_MAX = 64,       /* kinds of model ever seen; further ones are not taken up */
     LOCAL_MODELS_FRESH_MS = 1000 /* how old what is known of the workers may be */
 };
 
@@ -30,8 +30,7 @@ void local_models_destroy(struct local_models *models);
 /* Whether what is known should be read again; says so to one caller at a time. */
 bool local_models_stale(struct local_models *models, int64_t now_ms);
 /* Takes up what workers (seen lately) say. */
-void local_models_update(struct local_models *models, const struct store_worker *workers, size_t count,
-                         int64_t now_ms);
+void local_models_update(struct local_models *models, const struct store_worker *workers, size_t count, int64_t now_ms);
 
 /* A model by the name its worker gives it; NULL: there is none. live: one is there at the moment. */
 const struct catalog_model *local_models_find(struct local_models *models, const char *name, bool *ret_live);

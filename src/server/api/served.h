@@ -1,6 +1,6 @@
 /* Which model a name means, and what makes the pixels for it here. One rule for all dialects:
- *   - a name of the operator's [aliases] is served by the model it is aliased to; when the name is a model's of its own,
- *     that model's rules still hold for the request (a client of MiniMax-Hailuo-02 sees its resolutions);
+ *   - a name of the operator's [aliases] is served by the model it is aliased to; when the name is a model's of its
+ * own, that model's rules still hold for the request (a client of MiniMax-Hailuo-02 sees its resolutions);
  *   - our own models (of the catalog, or in the folder of a worker) are served by the engine: backend "local";
  *   - hosted models are rehearsed by the sandbox, with pixels of engine.default_model, when sandbox.enabled says so;
  *   - anything else is well-formed and not available here. */

@@ -21,8 +21,8 @@ enum {
     SUBMIT_METADATA_MAX = 16,
     SUBMIT_METADATA_KEY_MAX = 64,
     SUBMIT_METADATA_VALUE_MAX = 512,
-    SUBMIT_URL_MAX = 2048,     /* of a callback */
-    SUBMIT_INVISIBLE_MIN = 4   /* fewer hide nothing: an emoji has one or two */
+    SUBMIT_URL_MAX = 2048,   /* of a callback */
+    SUBMIT_INVISIBLE_MIN = 4 /* fewer hide nothing: an emoji has one or two */
 };
 
 struct submit_media {
@@ -46,7 +46,7 @@ struct submit {
     struct served served;
     struct prompt_facts facts;
     struct catalog_resolved resolved;
-    char resolution[24];            /* that width and height stand for */
+    char resolution[24];             /* that width and height stand for */
     int seconds, width, height, fps; /* of what will be made */
     /* words */
     struct rehearsal rehearsal;

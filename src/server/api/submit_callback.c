@@ -1,8 +1,9 @@
 /* The address that is to be told how the job goes, asked before anything is charged.
  *
- * MiniMax's styles: it must answer {"challenge": "..."} with the same within webhooks.challenge_timeout; what becomes of
- * a task whose receiver does not is not documented there, here the request is refused. Our own style: the address must
- * be one that may be contacted; whether somebody answers yet does not matter, as messages are signed and tried again. */
+ * MiniMax's styles: it must answer {"challenge": "..."} with the same within webhooks.challenge_timeout; what becomes
+ * of a task whose receiver does not is not documented there, here the request is refused. Our own style: the address
+ * must be one that may be contacted; whether somebody answers yet does not matter, as messages are signed and tried
+ * again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,11 +59,11 @@ static int challenge(struct submit *submit)
     if (met)
         return 0;
     if (rc < 0)
-        return api_refuse(submit->problem, API_INVALID, "callback_url",
-                          "callback_url did not answer the challenge: %s", err.text);
-    return api_refuse(submit->problem, API_INVALID, "callback_url",
-                      "callback_url answered %d without the challenge; it must send {\"challenge\": ...} back as it came",
-                      status);
+        return api_refuse(submit->problem, API_INVALID, "callback_url", "callback_url did not answer the challenge: %s",
+                          err.text);
+    return api_refuse(
+        submit->problem, API_INVALID, "callback_url",
+        "callback_url answered %d without the challenge; it must send {\"challenge\": ...} back as it came", status);
 }
 
 static int address_ask(struct submit *submit)
@@ -83,6 +84,5 @@ int submit_callback(struct submit *submit)
     const struct api_submit *ask = submit->ask;
     if (submit->estimate || !ask->callback_url || !*ask->callback_url)
         return 0;
-    return ask->callback_style && text_begins(ask->callback_style, "minimax") ? challenge(submit)
-                                                                              : address_ask(submit);
+    return ask->callback_style && text_begins(ask->callback_style, "minimax") ? challenge(submit) : address_ask(submit);
 }

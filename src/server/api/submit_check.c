@@ -11,8 +11,7 @@ static int text_check(struct submit *submit, const char *text, const char *field
 {
     conch_error err = {0};
     struct prompt_facts facts = {0};
-    const size_t chars_max =
-        size_min((size_t)submit->api->config->limits.prompt_chars_max, (size_t)PROMPT_CHARS_MAX);
+    const size_t chars_max = size_min((size_t)submit->api->config->limits.prompt_chars_max, (size_t)PROMPT_CHARS_MAX);
     if (text && prompt_check(text, chars_max, field, &facts, &err) < 0)
         return err.code == CONCH_ERR_NOMEM ? api_refuse_error(submit->problem, err.code, &err)
                                            : api_refuse(submit->problem, API_INVALID, field, "%s", err.text);
@@ -81,10 +80,10 @@ static int engine_fields_check(struct submit *submit)
 {
     const struct api_submit *ask = submit->ask;
     char value[32];
-    const char *field = ask->steps                                           ? "steps"
-                        : ask->guidance != 0                                 ? "guidance"
-                        : ask->negative && *ask->negative                    ? "negative"
-                                                                             : NULL;
+    const char *field = ask->steps                        ? "steps"
+                        : ask->guidance != 0              ? "guidance"
+                        : ask->negative && *ask->negative ? "negative"
+                                                          : NULL;
     if (field && submit->served.sandbox)
         return api_refuse(submit->problem, API_INVALID, field, "%s is not taken by %s, which is a hosted model", field,
                           submit->served.model->name);
@@ -142,7 +141,8 @@ static int media_count(struct submit *submit, struct catalog_request *request)
         to->ask = media;
         to->field = media->field ? media->field : store_input_role_name(media->role);
         to->position = (int32_t)counts[media->role]++;
-        if (counts[media->role] > 1 && (media->role == STORE_INPUT_FIRST_FRAME || media->role == STORE_INPUT_LAST_FRAME))
+        if (counts[media->role] > 1 &&
+            (media->role == STORE_INPUT_FIRST_FRAME || media->role == STORE_INPUT_LAST_FRAME))
             return api_refuse(submit->problem, API_INVALID, to->field, "%s is given twice; one is allowed", to->field);
     }
     submit->media_count = submit->ask->media_count;

@@ -29,8 +29,7 @@ static enum sniff_kind kind_of(enum store_input_role role)
 static int64_t bytes_max_of(const struct submit *submit, const struct submit_media *media)
 {
     const enum sniff_kind kind = kind_of(media->ask->role);
-    const int64_t here = look_bytes_max(submit->api, kind),
-                  model = (int64_t)submit->served.model->pictures.bytes_max;
+    const int64_t here = look_bytes_max(submit->api, kind), model = (int64_t)submit->served.model->pictures.bytes_max;
     return kind == SNIFF_PICTURE && model > 0 && model < here ? model : here;
 }
 
@@ -52,8 +51,8 @@ static int take_own(struct submit *submit, struct submit_media *media, int64_t i
     struct own_file own = {.id = id, .account_id = submit->caller->key.account_id, .file = &media->file};
     conch_error err = {0};
     const int rc = store_read(submit->api->store, own_file_work, &own, &err);
-    if (rc == CONCH_ERR_NOTFOUND || (rc == 0 && (media->file.deleted_ms || (media->file.expires_ms &&
-                                                                            media->file.expires_ms <= submit->now_ms))))
+    if (rc == CONCH_ERR_NOTFOUND ||
+        (rc == 0 && (media->file.deleted_ms || (media->file.expires_ms && media->file.expires_ms <= submit->now_ms))))
         return api_refuse(submit->problem, API_INVALID, media->field, "%s: there is no file %lld", media->field,
                           (long long)id);
     return rc < 0 ? api_refuse_error(submit->problem, rc, &err) : 0;
@@ -147,8 +146,8 @@ static int ask_ahead(struct submit *submit, struct submit_media *media, const st
     else if (rc < 0 || stated.status < 200 || stated.status > 299)
         rc = 0; /* the GET will tell */
     else if (stated.size != UINT64_MAX && stated.size > settings->bytes_max)
-        rc = look_refuse_size(submit->problem, media->field,
-                              stated.size > INT64_MAX ? INT64_MAX : (int64_t)stated.size, bytes_max);
+        rc = look_refuse_size(submit->problem, media->field, stated.size > INT64_MAX ? INT64_MAX : (int64_t)stated.size,
+                              bytes_max);
     else if (strncasecmp(stated.type, "text/", 5) == 0 || strncasecmp(stated.type, "application/json", 16) == 0)
         rc = api_refuse(submit->problem, API_FETCH, media->field, "%s: the address answers with %.60s, not with a file",
                         media->field, stated.type);
@@ -244,7 +243,8 @@ static int take_in(struct submit *submit, struct submit_media *media)
     struct blob_put *put = NULL;
     conch_error err = {0};
     const bool data_url = ask->url && strncasecmp(ask->url, "data:", 5) == 0;
-    const bool web = ask->url && (strncasecmp(ask->url, "http://", 7) == 0 || strncasecmp(ask->url, "https://", 8) == 0);
+    const bool web = ask->url &&
+                     (strncasecmp(ask->url, "http://", 7) == 0 || strncasecmp(ask->url, "https://", 8) == 0);
     if (!data_url && !web && !ask->data && !ask->path)
         return api_refuse(submit->problem, API_INVALID, media->field,
                           "%s is no address; allowed: http(s)://..., data:image/...;base64,..., mm_file://ID",
@@ -295,8 +295,7 @@ static int mode_check(struct submit *submit)
         return 0;
     return api_refuse(submit->problem, API_UNAVAILABLE_HERE, mode == CATALOG_SUBJECT ? "subjects" : "references",
                       "no model here can follow %s, which %s would do",
-                      mode == CATALOG_SUBJECT ? "the picture of a subject" : "references",
-                      submit->served.model->name);
+                      mode == CATALOG_SUBJECT ? "the picture of a subject" : "references", submit->served.model->name);
 }
 
 int submit_media(struct submit *submit)

@@ -26,8 +26,7 @@ static int rehearse_now(struct submit *submit)
         submit->problem->retry_after_s = 1;
         return -1;
     case REHEARSE_INVALID:
-        return api_refuse(submit->problem, API_INVALID, "prompt",
-                          "the request is invalid (rehearsed by the sandbox)");
+        return api_refuse(submit->problem, API_INVALID, "prompt", "the request is invalid (rehearsed by the sandbox)");
     default: return 0;
     }
 }
@@ -59,7 +58,8 @@ static int words_ask(struct submit *submit, const char *text)
     struct policy_match match;
     conch_error err = {0};
     if (!submit->api->policy) /* a key asks for a list, and the installation has none */
-        return api_refuse(submit->problem, API_BUSY, "", "the list of words that prompts are checked with is not there");
+        return api_refuse(submit->problem, API_BUSY, "",
+                          "the list of words that prompts are checked with is not there");
     const int rc = policy_match(submit->api->policy, text, &match, &err);
     if (rc < 0)
         return api_refuse_error(submit->problem, rc, &err);
@@ -81,9 +81,9 @@ static int verdict_read(const struct buf *body, char reason[200])
 
 static char *question_write(const struct submit *submit, const char *text)
 {
-    json_t *question =
-        json_pack("{s:s, s:s, s:I}", "prompt", text, "model", submit->served.model ? submit->served.model->slug : "",
-                  "images", (json_int_t)submit->ask->media_count);
+    json_t *question = json_pack("{s:s, s:s, s:I}", "prompt", text, "model",
+                                 submit->served.model ? submit->served.model->slug : "", "images",
+                                 (json_int_t)submit->ask->media_count);
     char *body = question ? json_dumps(question, JSON_COMPACT) : NULL;
     json_decref(question);
     return body;

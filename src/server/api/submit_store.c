@@ -148,7 +148,8 @@ static int key_check(struct submit *submit, struct store_tx *tx, conch_error *er
     struct store_key key;
     int64_t queued = 0, running = 0;
     int rc = store_key_get(tx, submit->caller->key.id, &key, err);
-    if (rc == CONCH_ERR_NOTFOUND || (rc == 0 && (key.revoked_ms || (key.expires_ms && key.expires_ms <= submit->now_ms)))) {
+    if (rc == CONCH_ERR_NOTFOUND ||
+        (rc == 0 && (key.revoked_ms || (key.expires_ms && key.expires_ms <= submit->now_ms)))) {
         api_refuse(submit->problem, API_UNAUTHORIZED, "", "this API key is no longer good");
         return API_ERR_REFUSED;
     }
@@ -217,12 +218,11 @@ static int job_add(struct submit *submit, struct store_tx *tx, conch_error *err)
     if (rc == 0)
         rc = store_hold(tx, &hold, err);
     if (rc == 0)
-        rc = store_job_add(tx,
-                           &(struct store_job_new){.job = row,
-                                                   .event = &event,
-                                                   .inputs = submit->job.inputs,
-                                                   .input_count = submit->job.input_count},
-                           NULL, err);
+        rc = store_job_add(
+            tx,
+            &(struct store_job_new){
+                .job = row, .event = &event, .inputs = submit->job.inputs, .input_count = submit->job.input_count},
+            NULL, err);
     return rc == 0 ? files_add(submit, tx, err) : rc;
 }
 
