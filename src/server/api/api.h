@@ -179,7 +179,7 @@ struct api_job {
     struct store_job row;
     bool sandbox;
     json_t *details;                /* NULL until api_job_details has been called; owned */
-    int64_t place;                  /* in the queue, 0: next; -1: not queued */
+    int64_t place;                  /* in the queue, 0: next, at most STORE_PLACE_MAX; -1: not queued */
     int64_t eta_ms;                 /* Unix time when it will be done; 0: not known */
     struct store_file file, poster; /* id 0: none */
     struct store_input inputs[STORE_INPUTS_MAX];

@@ -33,6 +33,7 @@ enum {
     STORE_PAGE_MAX = 200,              /* rows of one list */
     STORE_DETAILS_BYTES_MAX = 1 << 20, /* of a job's JSON */
     STORE_ANSWER_BYTES_MAX = 1 << 18,  /* of a kept answer */
+    STORE_PLACE_MAX = 1000,            /* of a queue, places further back are not told apart */
     STORE_INPUTS_MAX = 16              /* pictures and other media of one job */
 };
 
@@ -180,7 +181,7 @@ int store_job_count(struct store_tx *tx, const struct store_job_filter *filter, 
 /* How many are queued and how many under way (submitting, running, storing), of one key (0: of all). */
 int store_job_load(struct store_tx *tx, int64_t key_id, int64_t *ret_queued, int64_t *ret_running, conch_error *err);
 
-/* How many queued jobs of its backend are claimed before it. */
+/* How many queued jobs of its backend are claimed before it; counted up to STORE_PLACE_MAX. */
 int store_job_place(struct store_tx *tx, const struct job *job, const char *backend, int64_t *ret_place,
                     conch_error *err);
 
