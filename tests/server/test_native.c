@@ -41,9 +41,9 @@ static void a_job_is_made_shown_and_listed(void **state)
     assert_string_equal(web_text(answer, "prompt_used"), "a red ball rolls to the right");
     assert_string_equal(web_text(answer, "metadata.scene"), "4");
     assert_int_equal(web_number(answer, "seed"), 5);
-    assert_int_equal(web_number(answer, "queue_place"), 0);
     answer = web_get(job_path(id, ""));
     web_expect(answer, 200);
+    assert_int_equal(web_number(answer, "queue_place"), 0);
     assert_true(answer->fast);
     assert_int_equal(web_id(answer), id);
     answer = web_get(JOBS "?total=1");
@@ -278,6 +278,9 @@ static void review_says_yes_no_and_nothing(void **state)
 {
     (void)state;
     int64_t id = submitted("");
+    web_expect(web_post(job_path(id, "/review"), "{\"accepted\":true}"), 409); /* there is no clip yet */
+    web_job_start(id);
+    web_job_finish(id);
     struct web_answer *answer = web_post(job_path(id, "/review"), "{\"accepted\":true,\"note\":\"good\"}");
     web_expect(answer, 200);
     assert_true(json_is_true(web_value(answer, "accepted")));

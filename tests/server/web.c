@@ -55,7 +55,8 @@ static void configure(void)
                                                 {"limits.events_backlog_max", "64"},
                                                 {"server.cors_origins", "https://app.example"},
                                                 {"server.body_bytes_max", "1M"},
-                                                {"server.upload_bytes_max", "1M"}};
+                                                {"server.upload_bytes_max", "1M"},
+                                                {"credits.starting_microusd", "0"}};
     conch_error err = {0};
     if (config_load(&web.config,
                     &(struct config_settings){.environment = environment,
@@ -63,7 +64,7 @@ static void configure(void)
                                               .override_count = sizeof overrides / sizeof overrides[0]},
                     &err) < 0)
         fail_msg("%s", err.text);
-    log_setup(LOG_LEVEL_OFF, LOG_FORMAT_JSON, 2);
+    log_setup(getenv("CONCH_TEST_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_OFF, LOG_FORMAT_JSON, 2);
 }
 
 static void must(int rc, const conch_error *err)
@@ -86,6 +87,9 @@ int web_setup(void **state)
     described = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
     if (!described)
         fail_msg("%s could not be read", path);
+    const char *build = getenv("CONCH_BUILD");
+    snprintf(path, sizeof path, "%s/conch-media", build ? build : "build");
+    setenv("CONCH_MEDIA", path, 1);
     configure();
     snprintf(folder, sizeof folder, "%s/catalog", root ? root : ".");
     must(catalog_open(folder, &web.catalog, &web.offers, &err), &err);

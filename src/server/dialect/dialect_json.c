@@ -199,7 +199,7 @@ int dialect_flag(const json_t *object, const char *key, bool *ret, struct api_pr
 
 int dialect_choice(const json_t *object, const char *key, enum api_choice *ret, struct api_problem *ret_problem)
 {
-    bool flag;
+    bool flag = false;
     if (!given(object, key))
         return 0;
     if (dialect_flag(object, key, &flag, ret_problem) < 0)

@@ -232,15 +232,12 @@ int dialect_answer_end(struct dialect_call *call, struct out *out, int status)
 {
     conch_error err = {0};
     int rc = out_finish(out);
-    if (rc == 0) {
-        rc = http_response_header(call->response, "Content-Type", "application/json", &err);
-        out->err = &err;
-    }
-    if (rc < 0) {
-        if (out->err && out->err->code)
-            return dialect_trouble(&call->problem, out->err);
+    if (rc < 0 && out->err)
+        return dialect_trouble(&call->problem, out->err);
+    if (rc < 0)
         return api_refuse(&call->problem, API_INTERNAL, "", "the answer could not be written");
-    }
+    if (http_response_header(call->response, "Content-Type", "application/json", &err) < 0)
+        return dialect_trouble(&call->problem, &err);
     call->response->kind = HTTP_BODY_MEMORY;
     call->response->status = status;
     return 0;
