@@ -17,6 +17,7 @@ static const struct minimax_code code_busy = {1033, "system error", 529, "overlo
 static const struct minimax_code code_connections = {1041, "connection limit", 429, "rate_limit_error"};
 static const struct minimax_code code_invisible = {1042, "too many invisible characters", 400, "bad_request_error"};
 static const struct minimax_code code_invalid = {2013, "invalid params", 400, "bad_request_error"};
+static const struct minimax_code code_unavailable = {2013, "not available here", 400, "bad_request_error"};
 static const struct minimax_code code_budget = {2056, "usage limit exceeded", 402, "insufficient_balance_error"};
 static const struct minimax_code code_model = {2061, "model not available", 400, "bad_request_error"};
 
@@ -27,7 +28,7 @@ static const struct minimax_code *const by_kind[] = {
     [API_REUSED_KEY] = &code_invalid,   [API_TOO_LARGE] = &code_invalid,
     [API_BALANCE] = &code_balance,      [API_BUDGET] = &code_budget,
     [API_RATE_LIMIT] = &code_rate,      [API_QUEUE_FULL] = &code_connections,
-    [API_CONTENT_POLICY] = &code_input, [API_UNAVAILABLE_HERE] = &code_invalid,
+    [API_CONTENT_POLICY] = &code_input, [API_UNAVAILABLE_HERE] = &code_unavailable,
     [API_FETCH] = &code_invalid,        [API_BUSY] = &code_busy,
     [API_TIMEOUT] = &code_timeout,      [API_INTERNAL] = &code_unknown,
 };
