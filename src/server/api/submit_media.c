@@ -289,7 +289,8 @@ static int mode_check(struct submit *submit)
 {
     const enum catalog_mode mode = submit->resolved.mode;
     const bool shown = mode != CATALOG_SUBJECT && mode != CATALOG_REFERENCE;
-    if (shown || (submit->served.sandbox && submit->api->config->sandbox.references))
+    if (shown || strcmp(submit->task, "context") == 0 ||
+        (submit->served.sandbox && submit->api->config->sandbox.references))
         return 0;
     if (!submit->served.sandbox && submit->served.maker == submit->served.model)
         return 0;

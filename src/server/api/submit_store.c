@@ -109,8 +109,8 @@ static int row_make(struct submit *submit, conch_error *err)
     row->mode = copy(catalog_mode_name(resolved->mode), &complete);
     row->prompt = copy(text_or(ask->prompt, ""), &complete);
     row->prompt_used = copy(submit->used.data ? submit->used.data : "", &complete);
-    row->resolution = copy(resolved->output->resolution, &complete);
-    row->ratio = copy(resolved->ratio, &complete);
+    row->resolution = copy(context ? ask->resolution : resolved->output->resolution, &complete);
+    row->ratio = copy(context ? ask->ratio : resolved->ratio, &complete);
     row->callback_url = told ? copy(ask->callback_url, &complete) : NULL;
     row->callback_style = told ? copy(text_or(ask->callback_style, "conch"), &complete) : NULL;
     row->seconds = submit->seconds;
