@@ -123,6 +123,7 @@ struct dialect {
 
 /* Conch's own, /conch/v1, with the addresses at the root: links to files, health, the description. */
 extern const struct dialect dialect_conch;
+extern const struct dialect dialect_fal;
 extern const struct dialect dialect_minimax1;
 extern const struct dialect dialect_minimax2;
 
