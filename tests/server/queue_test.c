@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -79,8 +80,10 @@ int qt_setup(void **state)
     assert_non_null(mkdtemp(qt.folder));
     setenv("XDG_CONFIG_HOME", qt.folder, 1);
     setenv("XDG_CONFIG_DIRS", qt.folder, 1);
-    const struct config_override data = {.name = "server.data", .value = qt.folder};
-    const struct config_settings config = {.overrides = &data, .override_count = 1};
+    const struct config_override overrides[] = {{.name = "server.data", .value = qt.folder},
+                                                {.name = "fetch.allow", .value = "127.0.0.1"},
+                                                {.name = "fetch.allow_http", .value = "true"}};
+    const struct config_settings config = {.overrides = overrides, .override_count = ARRAY_LEN(overrides)};
     must(config_load(&qt.config, &config, &err), &err);
     const struct store_settings store = {.path = qt_path("conch.db")};
     must(store_open(&qt.store, &store, &err), &err);

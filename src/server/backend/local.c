@@ -143,16 +143,28 @@ static int frame_count(const conch_model_info *info, int seconds, int *ret, conc
         const double off = fabs((double)count / info->fps - seconds);
         shortest = count < shortest ? count : shortest;
         longest = count > longest ? count : longest;
-        if (seconds > 0 && off < nearest) {
+        if (seconds && off < nearest) {
             nearest = off;
             best = count;
         }
     }
-    if (seconds > 0 && nearest > 0.25)
+    if (seconds && nearest > 0.25)
         return conch_error_set(err, CONCH_ERR_RANGE, "seconds: %d is not allowed; %s makes %.2g to %.2g", seconds,
                                info->name, (double)shortest / info->fps, (double)longest / info->fps);
-    *ret = seconds == -1 ? longest : seconds == -2 ? shortest : best;
+    *ret = best;
     return 0;
+}
+
+static int frame_count_least(const conch_model_info *info, double seconds)
+{
+    int best = 0, longest = info->default_frame_count;
+    for (size_t i = 0; i < info->frame_count_count; i++) {
+        const int count = info->frame_counts[i];
+        longest = count > longest ? count : longest;
+        if (count >= seconds * info->fps && (!best || count < best))
+            best = count;
+    }
+    return best ? best : longest;
 }
 
 static conch_size size_for(const conch_model_info *info, const struct local_request *request)
@@ -211,7 +223,11 @@ static int work_prepare(struct work *work, const conch_model *model, conch_error
                                            .guidance = r->guidance,
                                            .seed = seed,
                                            .preview = r->previews};
-    int rc = frame_count(info, r->seconds, &work->engine_request.frame_count, err);
+    int rc = 0;
+    if (r->seconds_least > 0)
+        work->engine_request.frame_count = frame_count_least(info, r->seconds_least);
+    else
+        rc = frame_count(info, r->seconds, &work->engine_request.frame_count, err);
     for (int i = 0; rc == 0 && i < 2; i++) {
         if (!pictures[i] || !pictures[i]->rgb || !size_known(info, size))
             continue; /* a size that the model lacks is refused by the plan */

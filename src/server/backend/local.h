@@ -23,7 +23,8 @@ struct local_request {
     const char *prompt, *negative; /* negative NULL: the model's */
     int width, height;             /* one of the model's sizes; 0: that nearest in shape to the first frame, or its
                                       first */
-    int seconds;                   /* one of the model's durations; 0: its default; -1: the longest; -2: the shortest */
+    int seconds;                   /* one of the model's durations; 0: its default */
+    double seconds_least;          /* instead: its shortest duration that is not shorter, or its longest; 0: not used */
     int64_t seed;
     int steps;
     double guidance;

@@ -194,7 +194,7 @@ static int on_preview(void *context, const uint8_t *rgb)
     return 0;
 }
 
-static int make_pixels(struct sandbox_run *run, int seconds, conch_error *err)
+static int make_pixels(struct sandbox_run *run, double seconds_least, conch_error *err)
 {
     const struct backend_job *job = run->job;
     const struct local_sink sink = {run, on_stopped, on_begin, on_progress, on_frame, on_preview};
@@ -203,8 +203,9 @@ static int make_pixels(struct sandbox_run *run, int seconds, conch_error *err)
         .job_id = job->id,
         .model = job->served_by,
         .prompt = run->prompt.data && *run->prompt.data ? run->prompt.data : "a red ball rolls to the right",
-        .seconds = seconds,
+        .seconds_least = seconds_least,
         .seed = job->seed,
+        .steps = (int)json_integer_value(json_object_get(job->details, "steps")),
         .first_frame = last_alone ? &run->last : &run->first,
         .last_frame = last_alone ? NULL : &run->last,
         .fit = LOCAL_FIT_SQUASH,
@@ -217,6 +218,11 @@ static int make_pixels(struct sandbox_run *run, int seconds, conch_error *err)
         rc = run->failure.code;
     }
     return rc;
+}
+
+static int clip_seconds(const struct backend_job *job)
+{
+    return job->seconds > 0 && job->seconds <= SANDBOX_SECONDS_MAX ? job->seconds : SANDBOX_SECONDS;
 }
 
 static struct sandbox_size picture_size(const struct sandbox_run *run)
@@ -238,7 +244,7 @@ static int encode(struct sandbox_run *run, struct backend_result *ret, conch_err
 {
     const struct backend_job *job = run->job;
     const struct sandbox_size size = sandbox_size(job, picture_size(run));
-    const int seconds = job->seconds > 0 && job->seconds <= SANDBOX_SECONDS_MAX ? job->seconds : SANDBOX_SECONDS;
+    const int seconds = clip_seconds(job);
     const int fps = job->fps > 0 ? job->fps : SANDBOX_FPS;
     const struct frames source = source_of(run);
     const struct frames_target target = {.width = size.width,
@@ -336,7 +342,7 @@ static int run_picture(struct sandbox_run *run, struct backend_result *ret, conc
     const bool image = strcmp(run->job->task, "image") == 0;
     int rc = clip_pictures(run->job, &run->first, &run->last, err);
     if (rc == 0)
-        rc = make_pixels(run, image ? -2 : -1, err);
+        rc = make_pixels(run, image ? 0.1 : clip_seconds(run->job), err);
     if (rc == 0)
         rc = fail_running(run, ret, err);
     if (rc == 0)
