@@ -47,6 +47,54 @@ static void the_operators_key_is_there_from_the_start_and_may_be_changed(void **
     assert_done(authenticate("correct-horse-battery"));
 }
 
+static char kept[80];
+
+static int keep(void *context, const char *key, conch_error *err)
+{
+    snprintf(kept, sizeof kept, "%s", key);
+    return *(bool *)context ? 0 : conch_error_set(err, CONCH_ERR_DISKFULL, "no room for the key");
+}
+
+static int create_again(bool *works, bool guest, char **ret_key)
+{
+    const struct api_settings settings = {.config = &world.config,
+                                          .catalog = &world.catalog,
+                                          .store = world.store,
+                                          .blobs = world.blobs,
+                                          .first_key_keep = keep,
+                                          .first_key_context = works,
+                                          .guest = guest};
+    struct api *api = NULL;
+    const int rc = api_create(&api, &settings, ret_key, &world.err);
+    api_destroy(api);
+    return rc;
+}
+
+static int revoke_all(void *context, struct store_tx *tx, conch_error *err)
+{
+    struct store_key key = *(struct store_key *)context;
+    key.revoked_ms = 1;
+    return store_key_update(tx, &key, err);
+}
+
+/* With its only admin key revoked an installation is one without any. */
+static void a_first_key_that_cannot_be_written_down_is_not_made(void **state)
+{
+    bool works = false;
+    char *key = NULL;
+    world_start((const char *[]){"safety.policy=off", NULL});
+    assert_int_equal(store_write(world.store, revoke_all, &world.admin.key, &world.err), 0);
+    assert_int_equal(create_again(&works, true, &key), 0); /* a guest makes none */
+    assert_null(key);
+    assert_int_equal(create_again(&works, false, &key), CONCH_ERR_DISKFULL);
+    assert_null(key);
+    works = true;
+    assert_int_equal(create_again(&works, false, &key), 0);
+    assert_string_equal(key, kept);
+    assert_done(authenticate(key));
+    free(key);
+}
+
 static void a_wrong_or_missing_key_is_refused(void **state)
 {
     char almost[64], huge[10000];
@@ -315,6 +363,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         api_test(the_first_start_makes_one_admin_key_and_shows_it_once),
         api_test(the_operators_key_is_there_from_the_start_and_may_be_changed),
+        api_test(a_first_key_that_cannot_be_written_down_is_not_made),
         api_test(a_wrong_or_missing_key_is_refused),
         api_test(a_revoked_key_is_refused_at_once),
         api_test(a_key_ends_when_it_was_made_to),

@@ -76,6 +76,11 @@ struct api_settings {
     struct blob_store *blobs;
     const char *version;
     const char *catalog_folder; /* where policy.json is, for a config without safety.words_file; NULL: nowhere */
+    /* Writes the first admin key down before it is committed, so that a crash in between loses nobody's only key: one
+     * that was written and not committed is replaced at the next start. On the store's writer thread; NULL: nowhere. */
+    int (*first_key_keep)(void *context, const char *key, conch_error *err);
+    void *first_key_context;
+    bool guest; /* another process serves: no account and no key are made here */
 };
 /* Reads or makes the secrets of the installation, the first account and its admin key. ret_first_key: the new admin
  * key, shown once (malloc'ed), or NULL when there is one already or CONCH_ADMIN_KEY set it. */

@@ -117,6 +117,7 @@ static int admin_there(struct store_tx *tx, int64_t now_ms, bool *ret_there, con
 
 static int key_first(struct first *first, struct store_tx *tx, int64_t account_id, int64_t now_ms, conch_error *err)
 {
+    const struct api_settings *settings = &first->api->settings;
     const struct hash hash = api_key_hash(first->api, first->key);
     const size_t length = strlen(first->key);
     struct store_key there, key = {.id = id_next(),
@@ -134,6 +135,8 @@ static int key_first(struct first *first, struct store_tx *tx, int64_t account_i
     if (length >= 16) /* four characters of a short one would say too much */
         strcpy(key.tail, first->key + length - 4);
     rc = store_key_add(tx, &key, hash.bytes, err);
+    if (rc == 0 && !first->given && settings->first_key_keep)
+        rc = settings->first_key_keep(settings->first_key_context, first->key, err);
     first->made = rc == 0;
     return rc;
 }
@@ -311,9 +314,9 @@ int api_create(struct api **ret_api, const struct api_settings *settings, char *
         rc = policy_load(api, err);
     if (rc == 0)
         rc = store_write(api->store, secrets_work, api, err);
-    if (rc == 0)
+    if (rc == 0 && !settings->guest)
         rc = first_make(api, &key, err);
-    if (rc == 0)
+    if (rc == 0 && !settings->guest)
         rc = teller_start(api, err);
     if (rc < 0) {
         free(key);

@@ -60,12 +60,14 @@ static int lock_take(struct server *server, conch_error *err)
     return rc;
 }
 
-static int key_write(struct server *server, conch_error *err)
+/* Before the key is committed: a crash in between leaves a file with a key that the next start replaces. */
+static int key_write(void *context, const char *key, conch_error *err)
 {
+    struct server *server = context;
     char *path = NULL;
     int rc = source_path(&server->parts.config, "admin.key", &path, err);
     if (rc == 0)
-        rc = file_write_atomic(path, server->first_key, strlen(server->first_key), err);
+        rc = file_write_atomic(path, key, strlen(key), err);
     if (rc == 0 && chmod(path, 0600) < 0)
         rc = conch_error_errno(err, CONCH_ERR_IO, errno, "%s", path);
     free(path);
@@ -80,11 +82,10 @@ static int api_open(struct server *server, conch_error *err)
                                     .store = server->parts.store,
                                     .blobs = server->parts.blobs,
                                     .version = CONCH_VERSION,
-                                    .catalog_folder = server->parts.catalog_folder};
-    int rc = api_create(&server->api, &settings, &server->first_key, err);
-    if (rc == 0 && server->first_key)
-        rc = key_write(server, err);
-    return rc;
+                                    .catalog_folder = server->parts.catalog_folder,
+                                    .first_key_keep = key_write,
+                                    .first_key_context = server};
+    return api_create(&server->api, &settings, &server->first_key, err);
 }
 
 static int app_open(struct server *server, conch_error *err)

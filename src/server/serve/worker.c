@@ -177,9 +177,9 @@ static int relay_run_with(struct parts *parts, conch_error *err)
                                .store = parts->store,
                                .blobs = parts->blobs,
                                .version = CONCH_VERSION,
-                               .catalog_folder = parts->catalog_folder};
+                               .catalog_folder = parts->catalog_folder,
+                               .guest = true};
     int rc = api_create(&relay.api, &api, &key, err);
-    free(key); /* there is one already: the server makes it before it starts us */
     if (rc < 0)
         return rc;
     origin_set(&relay);
