@@ -98,6 +98,11 @@ static void cancelling_again_with_one_key_is_answered_alike(void **state)
             api_job_finish(&job);
         buf_finish(&once.body);
     }
+    struct api_once other = {.key = "c", .scope = "POST cancel", .render = render};
+    const int64_t second = submit("a blue cube"); /* the same key and bytes, and another job */
+    assert_refused(api_job_cancel(world.api, &world.admin, second, &other, &job, &world.problem), API_REUSED_KEY,
+                   "Idempotency-Key");
+    buf_finish(&other.body);
 }
 
 static int messages_work(void *context, struct store_tx *tx, conch_error *err)

@@ -121,6 +121,7 @@ struct api_once {
     size_t request_size; /* body; is hashed together with scope */
     int (*render)(void *context, const void *result, int *ret_status, struct buf *ret_body, conch_error *err);
     void *context;
+    int64_t subject; /* set by the verb: the job or account it is about, which is part of the request too */
     /* results */
     bool replayed;
     int status;

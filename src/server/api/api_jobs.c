@@ -93,6 +93,8 @@ int api_job_cancel(struct api *api, const struct api_caller *caller, int64_t id,
     struct change change = {.api = api, .caller = caller, .id = id, .once = once, .problem = ret_problem};
     if (api_require(caller, STORE_SCOPE_GENERATE, ret_problem) < 0)
         return -1;
+    if (once)
+        once->subject = id;
     const int kept = api_once_begin(api, caller, once, ret_problem);
     if (kept != 0)
         return kept < 0 ? -1 : 0;

@@ -122,6 +122,8 @@ int api_grant(struct api *api, const struct api_caller *caller, const struct sto
         grant.grant.account_id = caller->key.account_id;
     if (api_require(caller, STORE_SCOPE_ADMIN, ret_problem) < 0 || grant_check(&grant.grant, ret_problem) < 0)
         return -1;
+    if (once)
+        once->subject = grant.grant.account_id;
     const int kept = api_once_begin(api, caller, once, ret_problem);
     if (kept != 0)
         return kept < 0 ? -1 : 0;

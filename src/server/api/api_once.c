@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +11,13 @@ static bool keyed(const struct api_once *once)
     return once && once->key;
 }
 
-/* What is kept belongs to one address, one key and these bytes. */
+/* What is kept belongs to one address, what it is about, one key and these bytes. */
 static struct hash request_hash(const struct api_once *once)
 {
     struct hash_stream stream;
     hash_stream_init(&stream);
     hash_stream_add(&stream, once->scope, strlen(once->scope) + 1);
+    hash_stream_add(&stream, &once->subject, sizeof once->subject);
     if (once->request_size)
         hash_stream_add(&stream, once->request, once->request_size);
     return hash_stream_finish(&stream);
@@ -86,6 +88,7 @@ int api_once_begin(struct api *api, const struct api_caller *caller, struct api_
     once->replayed = false;
     if (!once->key)
         return 0;
+    assert(strlen(once->scope) < sizeof((struct store_answer *)0)->scope);
     const size_t length = strlen(once->key);
     if (length < 1 || length >= sizeof((struct store_answer *)0)->name)
         return api_refuse_value(problem, "Idempotency-Key", length ? once->key : "", "1 to %zu characters",

@@ -200,7 +200,10 @@ static int job_add(struct submit *submit, struct store_tx *tx, conch_error *err)
 {
     struct store_job *row = &submit->job.row;
     struct job_event event;
+    /* an answer can only be lost on the way from somebody else, so that rehearsal is a provider's job */
     const struct job_settings settings = {.id = id_next(),
+                                          .remote = submit->served.sandbox &&
+                                                    submit->rehearsal.kind == REHEARSE_LOST_ANSWER,
                                           .priority = submit->ask->priority,
                                           .attempts_max = (int32_t)submit->api->config->jobs.attempts};
     const struct store_hold hold = {.account_id = row->account_id,
