@@ -219,6 +219,7 @@ int serve_run(const struct serve_settings *settings, conch_error *err)
 {
     struct server server = {.settings = settings, .lock = -1};
     sigset_t set;
+    umask(077); /* what is stored is its user's */
     signals_block(&set);
     int rc = start(&server, err);
     if (rc == 0) {

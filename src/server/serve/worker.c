@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -198,6 +199,7 @@ static int relay_run_with(struct parts *parts, conch_error *err)
 int serve_worker_run(const struct serve_worker_settings *settings, conch_error *err)
 {
     struct parts parts = {.store = NULL};
+    umask(077); /* what is stored is its user's */
     int rc = signals_catch(settings->child, err);
     if (rc == 0)
         rc = parts_configure(&parts, &settings->source, err);
