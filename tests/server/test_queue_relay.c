@@ -100,6 +100,17 @@ static const char *receiver_url(void)
 
 /* ---- a relay on a thread ---- */
 
+static int prove(void *context, const struct relay_outgoing *outgoing, struct relay_header *ret, size_t *ret_count,
+                 conch_error *err)
+{
+    if (!outgoing->message->style || strcmp(outgoing->message->style, "minimax1") != 0)
+        return CONCH_ERR_UNSUPPORTED;
+    strcpy(ret[0].name, "x-proof");
+    snprintf(ret[0].value, sizeof ret[0].value, "%lld %zu", (long long)outgoing->job->job.id, outgoing->body_size);
+    *ret_count = 1;
+    return 0;
+}
+
 static struct {
     pthread_t thread;
     atomic_bool stop;
@@ -121,6 +132,7 @@ static void relay_start(relay_render *render)
                                              .store = qt.store,
                                              .blobs = qt.blobs,
                                              .render = render,
+                                             .sign = render ? prove : NULL,
                                              .preview_folder = qt.folder,
                                              .stop = &relay.stop};
     assert_int_equal(pthread_create(&relay.thread, NULL, relay_thread, NULL), 0);
@@ -276,9 +288,25 @@ static int render(void *context, const struct store_message *message, const stru
                              message->kind);
 }
 
+static int say_nothing(void *context, const struct store_message *message, const struct store_job *job,
+                       struct buf *ret_body, const char **ret_type, conch_error *err)
+{
+    return 0;
+}
+
+static void a_moment_that_a_style_does_not_tell_of_is_passed_over(void **state)
+{
+    relay_start(say_nothing);
+    struct store_message message = wait_for_end(cancelled_job("minimax1"));
+    relay_stop();
+    assert_true(message.done_ms > 0);
+    assert_int_equal(atomic_load(&receiver.count), 0);
+    store_message_finish(&message);
+}
+
 static void a_style_is_worded_by_its_renderer(void **state)
 {
-    char wanted[96];
+    char wanted[96], proof[64];
     relay_start(render);
     const int64_t id = cancelled_job("minimax1"), other = cancelled_job("unheard");
     struct store_message message = wait_for_end(id), dead = wait_for_end(other);
@@ -288,6 +316,8 @@ static void a_style_is_worded_by_its_renderer(void **state)
     assert_string_equal(strstr(receiver.requests[0], "\r\n\r\n") + 4, wanted);
     assert_string_equal(header(receiver.requests[0], "content-type"), "application/x-test");
     assert_string_equal(header(receiver.requests[0], "webhook-id"), "");
+    snprintf(proof, sizeof proof, "%lld %zu", (long long)id, strlen(wanted));
+    assert_string_equal(header(receiver.requests[0], "x-proof"), proof);
     assert_true(dead.dead_ms > 0); /* nobody here can word it */
     store_message_finish(&message);
     store_message_finish(&dead);
@@ -495,6 +525,7 @@ int main(void)
         relay_test(one_that_is_gone_is_not_asked_again),
         relay_test(private_addresses_are_not_called_unless_allowed),
         relay_test(a_style_is_worded_by_its_renderer),
+        relay_test(a_moment_that_a_style_does_not_tell_of_is_passed_over),
         relay_test(messages_of_a_job_arrive_in_order_even_when_the_first_fails),
         relay_test(waits_double_and_add_up_to_the_span),
         relay_test(the_secret_is_made_once),

@@ -111,6 +111,7 @@ static int plain_body(struct sending *s, conch_error *err)
     return rc;
 }
 
+/* Our own style. */
 static bool is_plain(const struct sending *s)
 {
     return !s->message.style || strcmp(s->message.style, "conch") == 0;
@@ -120,9 +121,9 @@ static int body_make(struct sending *s, conch_error *err)
 {
     const struct relay_settings *settings = &s->relay->settings;
     s->type = s->message.body_type ? s->message.body_type : "application/json";
+    int rc = s->message.job_id ? store_read(settings->store, job_work, s, err) : 0;
     if (s->message.body)
         return buf_append_text(&s->body, s->message.body, err);
-    int rc = store_read(settings->store, job_work, s, err);
     if (rc < 0)
         return rc;
     rc = settings->render ? settings->render(settings->render_context, &s->message, &s->job, &s->body, &s->type, err)
@@ -134,30 +135,51 @@ static int body_make(struct sending *s, conch_error *err)
     return plain_body(s, err);
 }
 
-struct signature {
-    char id[48], timestamp[32], value[64];
-};
-
 /* Standard Webhooks: what is signed is "id.timestamp.body". */
-static int sign(const struct sending *s, struct signature *ret, conch_error *err)
+static int sign_plain(const struct relay *relay, const struct relay_outgoing *out, struct relay_header *ret,
+                      conch_error *err)
 {
     struct buf text, code;
-    buf_init(&text, s->body.size + 128);
-    buf_init(&code, sizeof ret->value);
-    snprintf(ret->id, sizeof ret->id, "msg_%lld", (long long)s->message.id);
-    snprintf(ret->timestamp, sizeof ret->timestamp, "%lld", (long long)(relay_now_ms(s->relay) / 1000));
-    int rc = buf_append_format(&text, err, "%s.%s.", ret->id, ret->timestamp);
+    buf_init(&text, out->body_size + 128);
+    buf_init(&code, sizeof ret->value - 4);
+    int rc = buf_append_format(&text, err, "%s.%lld.", out->id, (long long)out->at_s);
     if (rc == 0)
-        rc = buf_append(&text, s->body.data, s->body.size, err);
+        rc = buf_append(&text, out->body, out->body_size, err);
     if (rc == 0) {
-        const struct hash mac = hash_hmac_sha256(s->relay->secret.data, s->relay->secret.size, text.data, text.size);
+        const struct hash mac = hash_hmac_sha256(relay->secret.data, relay->secret.size, text.data, text.size);
         rc = encode(&code, ENCODE_BASE64, mac.bytes, sizeof mac.bytes, err);
     }
-    if (rc == 0)
-        snprintf(ret->value, sizeof ret->value, "v1,%s", code.data);
+    if (rc == 0) {
+        ret[0] = (struct relay_header){.name = "webhook-id"};
+        snprintf(ret[0].value, sizeof ret->value, "%s", out->id);
+        ret[1] = (struct relay_header){.name = "webhook-timestamp"};
+        snprintf(ret[1].value, sizeof ret->value, "%lld", (long long)out->at_s);
+        ret[2] = (struct relay_header){.name = "webhook-signature"};
+        snprintf(ret[2].value, sizeof ret->value, "v1,%s", code.data);
+    }
     buf_finish(&text);
     buf_finish(&code);
     return rc;
+}
+
+static int sign(const struct sending *s, struct relay_header *ret, size_t *ret_count, conch_error *err)
+{
+    char id[48];
+    const struct relay_settings *settings = &s->relay->settings;
+    const struct relay_outgoing outgoing = {.message = &s->message,
+                                            .job = &s->job,
+                                            .id = id,
+                                            .at_s = relay_now_ms(s->relay) / 1000,
+                                            .body = s->body.data,
+                                            .body_size = s->body.size};
+    snprintf(id, sizeof id, "msg_%lld", (long long)s->message.id);
+    *ret_count = 0;
+    int rc = settings->sign && s->job.job.id ? settings->sign(settings->render_context, &outgoing, ret, ret_count, err)
+                                             : CONCH_ERR_UNSUPPORTED;
+    if (rc != CONCH_ERR_UNSUPPORTED)
+        return rc;
+    *ret_count = is_plain(s) ? 3 : 0;
+    return is_plain(s) ? sign_plain(s->relay, &outgoing, ret, err) : 0;
 }
 
 static bool stop_wanted(void *context)
@@ -168,20 +190,20 @@ static bool stop_wanted(void *context)
 static int post(struct sending *s, struct http_fetched *ret, conch_error *err)
 {
     const struct config *config = s->relay->settings.config;
-    struct signature signature;
-    int rc = sign(s, &signature, err);
+    struct relay_header proofs[RELAY_HEADERS_MAX];
+    struct http_field headers[2 + RELAY_HEADERS_MAX] = {{"Content-Type", s->type},
+                                                        {"User-Agent", "Conch/" CONCH_VERSION}};
+    size_t count = 0;
+    int rc = sign(s, proofs, &count, err);
     if (rc < 0)
         return rc;
-    const struct http_field headers[] = {{"Content-Type", s->type},
-                                         {"User-Agent", "Conch/" CONCH_VERSION},
-                                         {"webhook-id", signature.id},
-                                         {"webhook-timestamp", signature.timestamp},
-                                         {"webhook-signature", signature.value}};
+    for (size_t i = 0; i < count; i++)
+        headers[2 + i] = (struct http_field){proofs[i].name, proofs[i].value};
     const struct http_client_settings settings = {.url = s->message.url,
                                                   .method = "POST",
                                                   .headers = headers,
-                                                  .header_count = is_plain(s) ? ARRAY_LEN(headers) : 2,
-                                                  .body = s->body.data ? s->body.data : "",
+                                                  .header_count = 2 + count,
+                                                  .body = s->body.data,
                                                   .body_size = s->body.size,
                                                   .bytes_max = ANSWER_BYTES_MAX,
                                                   .timeout_ms = config->webhooks.timeout_ms,
@@ -238,6 +260,10 @@ static void message_send(struct sending *s)
     int rc = body_make(s, &problem);
     if (rc < 0) {
         note(s, problem.text, rc == CONCH_ERR_UNSUPPORTED || rc == CONCH_ERR_NOTFOUND);
+        return;
+    }
+    if (s->body.size == 0) {
+        note(s, NULL, false); /* nothing to say at this moment */
         return;
     }
     rc = post(s, &answer, &problem);
