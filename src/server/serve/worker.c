@@ -168,6 +168,34 @@ static int relay_body(void *context, const struct store_message *message, const 
     return rc;
 }
 
+/* What proves where it comes from, in the way of that wire format. */
+static int relay_proof(void *context, const struct relay_outgoing *outgoing, struct relay_header *ret,
+                       size_t *ret_count, conch_error *err)
+{
+    struct relay *relay = context;
+    struct api_job job;
+    struct dialect_header headers[DIALECT_MESSAGE_HEADERS_MAX];
+    const struct dialect *dialect = dialect_of_callback(outgoing->message->style);
+    _Static_assert((int)DIALECT_MESSAGE_HEADERS_MAX <= (int)RELAY_HEADERS_MAX, "room for a dialect's headers");
+    if (!dialect || !dialect->callback_sign)
+        return CONCH_ERR_UNSUPPORTED;
+    int rc = api_job_show(relay->api, outgoing->job->job.id, &job, err);
+    if (rc < 0)
+        return rc;
+    const struct dialect_message message = {.job = &job,
+                                            .id = outgoing->id,
+                                            .at_s = outgoing->at_s,
+                                            .body = outgoing->body,
+                                            .body_size = outgoing->body_size};
+    rc = dialect->callback_sign(relay->api, &message, headers, ret_count, err);
+    for (size_t i = 0; rc == 0 && i < *ret_count; i++) {
+        memcpy(ret[i].name, headers[i].name, sizeof ret[i].name);
+        memcpy(ret[i].value, headers[i].value, sizeof ret[i].value);
+    }
+    api_job_finish(&job);
+    return rc;
+}
+
 static int relay_run_with(struct parts *parts, conch_error *err)
 {
     struct relay relay = {.config = &parts->config};
@@ -188,6 +216,7 @@ static int relay_run_with(struct parts *parts, conch_error *err)
                                       .store = parts->store,
                                       .blobs = parts->blobs,
                                       .render = relay_body,
+                                      .sign = relay_proof,
                                       .render_context = &relay,
                                       .preview_folder = parts->preview_folder,
                                       .stop = &stop_asked};
