@@ -25,7 +25,7 @@ enum { RELAY_SENDERS = 8 };
  * job_state_name; the row may be further on by now). *ret_type: a static media type; left alone it is application/json.
  * Nothing appended: the style does not tell of this moment, and the message is done without being sent.
  * CONCH_ERR_UNSUPPORTED: the style is not known here ("conch" then gets a plain body of the relay's own; others are
- * laid aside). Nothing appended: the style does not tell of this moment, and the message is done. Any thread. */
+ * laid aside). Any thread. */
 typedef int relay_render(void *context, const struct store_message *message, const struct store_job *job,
                          struct buf *ret_body, const char **ret_type, conch_error *err);
 
@@ -47,19 +47,6 @@ enum { RELAY_HEADERS_MAX = 8 };
  * CONCH_ERR_UNSUPPORTED: the style has none here ("conch" is then signed as a Standard Webhook). Any thread. */
 typedef int relay_sign(void *context, const struct relay_outgoing *outgoing, struct relay_header *ret,
                        size_t *ret_count, conch_error *err);
-
-/* What proves to a receiver where a message of a style comes from. Any thread. */
-struct relay_proof {
-    const char *id; /* of the message: the same at every try */
-    int64_t at_s;
-    const struct buf *body;
-    struct relay_header {
-        char name[48], value[160];
-    } headers[4]; /* results */
-    size_t header_count;
-};
-typedef int relay_prove(void *context, const struct store_message *message, struct relay_proof *proof,
-                        conch_error *err);
 
 struct relay_settings {
     const struct config *config; /* jobs, webhooks, fetch */
