@@ -129,6 +129,45 @@ static void an_idempotency_key_of_one_job_is_not_another_jobs(void **state)
     assert_int_equal(web_id(answer), two);
 }
 
+static void every_post_takes_an_idempotency_key(void **state)
+{
+    (void)state;
+    int64_t id = submitted("");
+    web_job_start(id);
+    web_job_finish(id);
+    char *first;
+    struct web_request request = {.method = HTTP_POST,
+                                  .target = job_path(id, "/review"),
+                                  .body = "{\"accepted\":true}",
+                                  .headers = {{"Idempotency-Key", "r"}}};
+    web_expect(web_send(&request), 200);
+    first = strdup(web_send(&request)->response.body.data);
+    request.headers[0].value = "s";
+    request.body = "{\"accepted\":false}";
+    web_expect(web_send(&request), 200);
+    request.body = "{\"accepted\":true}";
+    web_expect(web_send(&request), 409);
+    request.headers[0].value = "r";
+    struct web_answer *answer = web_send(&request); /* the first one again: nothing is done, the same bytes come */
+    web_expect(answer, 200);
+    assert_string_equal(answer->response.body.data, first);
+    free(first);
+    assert_true(json_is_false(web_value(web_get(job_path(id, "")), "accepted")));
+    request.target = "/conch/v1/estimate";
+    request.body = "{\"model\":\"conch/tiny\",\"prompt\":\"a cube\"}";
+    web_expect(web_send(&request), 200);
+    answer = web_send(&request);
+    web_expect(answer, 200);
+    assert_string_equal(http_response_field(&answer->response, "Idempotent-Replayed"), "true");
+    char name[300];
+    memset(name, 'x', 256);
+    name[256] = 0;
+    request.headers[0].value = name;
+    answer = web_send(&request);
+    web_expect(answer, 400);
+    assert_string_equal(web_text(answer, "error.field"), "Idempotency-Key");
+}
+
 static void a_form_makes_a_job_as_json_does(void **state)
 {
     const struct http_part parts[] = {{.name = "model", .data = "conch/tiny", .size = 10},
@@ -612,6 +651,7 @@ int main(void)
         web_test(what_is_not_allowed_names_field_value_and_what_is),
         web_test(the_same_idempotency_key_gives_the_same_bytes),
         web_test(an_idempotency_key_of_one_job_is_not_another_jobs),
+        web_test(every_post_takes_an_idempotency_key),
         web_test(a_form_makes_a_job_as_json_does),
         web_test(a_body_that_is_no_form_is_no_upload),
         web_test(a_finished_job_shows_its_clip),

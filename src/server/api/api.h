@@ -128,6 +128,13 @@ struct api_once {
     struct buf body; /* the caller finishes it */
 };
 
+/* For verbs that take no api_once since doing them twice does no harm: begin looks for a kept answer (1: there is one, in
+ * once; 0: none; -1: *ret_problem), end renders the result and keeps it, in a transaction of its own. */
+int api_once_begin(struct api *api, const struct api_caller *caller, struct api_once *once,
+                   struct api_problem *ret_problem);
+int api_once_end(struct api *api, const struct api_caller *caller, struct api_once *once, const void *result,
+                 struct api_problem *ret_problem);
+
 /* ---- jobs ---- */
 
 /* Where a picture or other medium comes from. Exactly one of url, data and file_id. */

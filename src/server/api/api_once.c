@@ -127,3 +127,29 @@ int api_once_keep(struct api *api, const struct api_caller *caller, struct api_o
     strncpy(answer.name, once->key, sizeof answer.name - 1);
     return store_answer_add(tx, &answer, err);
 }
+
+struct end {
+    struct api *api;
+    const struct api_caller *caller;
+    struct api_once *once;
+    const void *result;
+};
+
+static int end_work(void *context, struct store_tx *tx, conch_error *err)
+{
+    struct end *end = context;
+    return api_once_keep(end->api, end->caller, end->once, tx, end->result, clock_wall_ms(), err);
+}
+
+int api_once_end(struct api *api, const struct api_caller *caller, struct api_once *once, const void *result,
+                 struct api_problem *problem)
+{
+    struct end end = {api, caller, once, result};
+    conch_error err = {0};
+    int rc = keyed(once) ? store_write(api->store, end_work, &end, &err) : api_once_render(once, result, &err);
+    if (rc == STORE_ERR_CONFLICT) { /* the same request at the same time was quicker: its answer is the one */
+        api_refuse(problem, API_BUSY, "", "another request with this Idempotency-Key is under way");
+        rc = api_once_begin(api, caller, once, problem) == 1 ? 0 : API_ERR_REFUSED;
+    }
+    return rc < 0 ? api_refuse_error(problem, rc, &err) : 0;
+}

@@ -99,9 +99,7 @@ int64_t api_scope_account(const struct api_caller *caller);
 
 /* ---- kept answers (api_once.c); once may be NULL, or without a key ---- */
 
-/* Before anything is done: 1 when a kept answer was found, else 0; -1 with a problem. */
-int api_once_begin(struct api *api, const struct api_caller *caller, struct api_once *once,
-                   struct api_problem *problem);
+/* api_once_begin (api.h) stands before anything is done. */
 /* In the transaction: 1 when somebody else has kept an answer meanwhile, 0; API_ERR_REFUSED, or an error. */
 int api_once_find(const struct api_caller *caller, struct api_once *once, struct store_tx *tx, int64_t now_ms,
                   struct api_problem *problem, conch_error *err);

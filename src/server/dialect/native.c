@@ -218,3 +218,19 @@ int native_once(struct dialect_call *call, native_render *render, struct native_
     snprintf(ret->scope, sizeof ret->scope, "POST %s", call->request->path);
     return dialect_once(call, ret->scope, render, &ret->digest, &ret->once);
 }
+
+int native_repeatable(struct dialect_call *call, native_render *render, struct native_once *ret)
+{
+    *ret = (struct native_once){0};
+    if (native_once(call, render, ret) < 0)
+        return -1;
+    return api_once_begin(call->api, call->caller, &ret->once, &call->problem);
+}
+
+int native_repeatable_end(struct dialect_call *call, struct native_once *once, int rc)
+{
+    if (rc >= 0)
+        return dialect_once_answer(call, &once->once);
+    buf_finish(&once->once.body);
+    return -1;
+}

@@ -64,6 +64,11 @@ struct native_once {
 typedef int native_render(void *call, const void *result, int *ret_status, struct buf *ret_body, conch_error *err);
 int native_once(struct dialect_call *call, native_render *render, struct native_once *ret);
 
+/* For verbs without an api_once. begin: 1 when a kept answer is to be given, 0 to go on (then api_once_end), -1. end
+ * takes what the last step returned, makes the answer of it and finishes once. */
+int native_repeatable(struct dialect_call *call, native_render *render, struct native_once *ret);
+int native_repeatable_end(struct dialect_call *call, struct native_once *once, int rc);
+
 /* Answers with a job, as 200. */
 int native_answer_job(struct dialect_call *call, const struct api_job *job);
 int native_render_job(void *call, const void *job, int *ret_status, struct buf *ret_body, conch_error *err);

@@ -191,25 +191,49 @@ int native_link_open(struct dialect_call *call)
     return 0;
 }
 
-int native_file_link(struct dialect_call *call)
+struct link {
+    const char *url;
+    int64_t expires_ms;
+};
+
+static int render_link(void *context, const void *result, int *ret_status, struct buf *ret_body, conch_error *err)
+{
+    const struct link *link = result;
+    struct out out;
+    (void)context;
+    out_init(&out, ret_body, err);
+    out_object(&out, NULL);
+    out_text(&out, "url", link->url);
+    out_time(&out, "expires_at", link->expires_ms);
+    out_object_end(&out);
+    *ret_status = 200;
+    return out_finish(&out);
+}
+
+static int link_make(struct dialect_call *call, struct native_once *once)
 {
     static const char *const known[] = {"seconds", NULL};
     struct store_file file;
-    struct out out;
-    conch_error err = {0};
-    int64_t id, seconds = 0, expires_ms = 0;
+    struct link link = {0};
+    int64_t id, seconds = 0;
     if (dialect_parameter_id(call, "id", &id) < 0 || dialect_known(call->json, known, &call->problem) < 0 ||
         dialect_integer(call->json, "seconds", 1, LINK_SECONDS_MAX, &seconds, &call->problem) < 0 ||
         api_file_get(call->api, call->caller, id, &file, &call->problem) < 0)
         return -1;
-    char *url = api_file_link(call->api, call->request->origin, &file, seconds * 1000, &expires_ms);
+    char *url = api_file_link(call->api, call->request->origin, &file, seconds * 1000, &link.expires_ms);
     if (!url)
         return api_refuse(&call->problem, API_BUSY, "", "no memory for the link");
-    dialect_answer_begin(call, &out, &err);
-    out_object(&out, NULL);
-    out_text(&out, "url", url);
-    out_time(&out, "expires_at", expires_ms);
-    out_object_end(&out);
+    link.url = url;
+    int rc = api_once_end(call->api, call->caller, &once->once, &link, &call->problem);
     free(url);
-    return dialect_answer_end(call, &out, 200);
+    return rc;
+}
+
+int native_file_link(struct dialect_call *call)
+{
+    struct native_once once;
+    int rc = native_repeatable(call, render_link, &once);
+    if (rc == 0)
+        rc = link_make(call, &once);
+    return native_repeatable_end(call, &once, rc);
 }

@@ -86,27 +86,37 @@ static void write_estimate(struct out *out, const struct api_estimate *estimate)
     out_object_end(out);
 }
 
-static int answer_estimate(struct dialect_call *call, const struct native_submit *read, struct api_estimate *estimate)
+static int render_estimate(void *context, const void *estimate, int *ret_status, struct buf *ret_body, conch_error *err)
 {
     struct out out;
-    conch_error err = {0};
-    if (api_estimate(call->api, call->caller, &read->submit, estimate, &call->problem) < 0)
-        return -1;
-    dialect_answer_begin(call, &out, &err);
+    (void)context;
+    out_init(&out, ret_body, err);
     write_estimate(&out, estimate);
-    api_estimate_finish(estimate);
-    return dialect_answer_end(call, &out, 200);
+    *ret_status = 200;
+    return out_finish(&out);
+}
+
+static int estimate_make(struct dialect_call *call, const struct native_submit *read, struct native_once *once)
+{
+    struct api_estimate estimate = {0};
+    if (api_estimate(call->api, call->caller, &read->submit, &estimate, &call->problem) < 0)
+        return -1;
+    int rc = api_once_end(call->api, call->caller, &once->once, &estimate, &call->problem);
+    api_estimate_finish(&estimate);
+    return rc;
 }
 
 int native_estimate(struct dialect_call *call)
 {
     struct native_submit read;
-    struct api_estimate estimate = {0};
+    struct native_once once = {0};
     int rc = native_submit_read(call, &read);
     if (rc == 0)
-        rc = answer_estimate(call, &read, &estimate);
+        rc = native_repeatable(call, render_estimate, &once);
+    if (rc == 0)
+        rc = estimate_make(call, &read, &once);
     native_submit_finish(&read);
-    return rc;
+    return native_repeatable_end(call, &once, rc);
 }
 
 /* ---- get, list ---- */
@@ -256,59 +266,78 @@ int native_job_delete(struct dialect_call *call)
     return dialect_answer_end(call, &out, 200);
 }
 
+/* What restore, review and give-up have in common: the job afterwards is the answer. */
+typedef int job_verb(struct dialect_call *call, int64_t id, struct api_job *ret);
+
+static int job_answer(struct dialect_call *call, job_verb *verb)
+{
+    struct native_once once;
+    struct api_job job = {0};
+    int64_t id;
+    if (dialect_parameter_id(call, "id", &id) < 0)
+        return -1;
+    int rc = native_repeatable(call, native_render_job, &once);
+    if (rc == 0)
+        rc = verb(call, id, &job);
+    if (rc == 0)
+        rc = api_once_end(call->api, call->caller, &once.once, &job, &call->problem);
+    api_job_finish(&job);
+    return native_repeatable_end(call, &once, rc);
+}
+
+static int restore(struct dialect_call *call, int64_t id, struct api_job *ret)
+{
+    if (api_job_restore(call->api, call->caller, id, &call->problem) < 0)
+        return -1;
+    return api_job_get(call->api, call->caller, id, ret, &call->problem);
+}
+
 int native_job_restore(struct dialect_call *call)
 {
-    int64_t id;
-    if (dialect_parameter_id(call, "id", &id) < 0 || api_job_restore(call->api, call->caller, id, &call->problem) < 0)
+    return job_answer(call, restore);
+}
+
+static int review(struct dialect_call *call, int64_t id, struct api_job *ret)
+{
+    static const char *const known[] = {"accepted", "note", NULL};
+    const char *note = NULL;
+    bool accepted = false;
+    const json_t *value = json_object_get(call->json, "accepted");
+    if (dialect_known(call->json, known, &call->problem) < 0 ||
+        dialect_flag(call->json, "accepted", &accepted, &call->problem) < 0 ||
+        dialect_text(call->json, "note", &note, &call->problem) < 0)
         return -1;
-    return native_job_get(call);
+    if (value)
+        return api_job_accept(call->api, call->caller, id,
+                              json_is_null(value) ? 0
+                              : accepted          ? 1
+                                                  : -1,
+                              note, ret, &call->problem);
+    api_refuse(&call->problem, API_INVALID, "accepted", "accepted is missing: true, false, or null to take it back");
+    strcpy(call->problem.allowed, "true, false, null");
+    return -1;
 }
 
 int native_job_review(struct dialect_call *call)
 {
-    static const char *const known[] = {"accepted", "note", NULL};
-    struct api_job job = {0};
-    const char *note = NULL;
-    bool accepted = false;
-    int64_t id;
-    if (dialect_parameter_id(call, "id", &id) < 0 || dialect_known(call->json, known, &call->problem) < 0 ||
-        dialect_flag(call->json, "accepted", &accepted, &call->problem) < 0 ||
-        dialect_text(call->json, "note", &note, &call->problem) < 0)
-        return -1;
-    const json_t *value = json_object_get(call->json, "accepted");
-    if (!value) {
-        api_refuse(&call->problem, API_INVALID, "accepted",
-                   "accepted is missing: true, false, or null to take it back");
-        strcpy(call->problem.allowed, "true, false, null");
-        return -1;
-    }
-    int rc = api_job_accept(call->api, call->caller, id,
-                            json_is_null(value) ? 0
-                            : accepted          ? 1
-                                                : -1,
-                            note, &job, &call->problem);
-    if (rc == 0)
-        rc = native_answer_job(call, &job);
-    api_job_finish(&job);
-    return rc;
+    return job_answer(call, review);
 }
 
-int native_job_give_up(struct dialect_call *call)
+static int give_up(struct dialect_call *call, int64_t id, struct api_job *ret)
 {
     static const char *const known[] = {"charge", NULL};
-    struct api_job job = {0};
     bool charge = false;
-    int64_t id;
-    if (dialect_parameter_id(call, "id", &id) < 0 || dialect_known(call->json, known, &call->problem) < 0 ||
+    if (dialect_known(call->json, known, &call->problem) < 0 ||
         dialect_flag(call->json, "charge", &charge, &call->problem) < 0)
         return -1;
     if (!json_is_boolean(json_object_get(call->json, "charge")))
         return api_refuse(&call->problem, API_INVALID, "charge", "charge is missing: true or false");
-    int rc = api_job_give_up(call->api, call->caller, id, charge, &job, &call->problem);
-    if (rc == 0)
-        rc = native_answer_job(call, &job);
-    api_job_finish(&job);
-    return rc;
+    return api_job_give_up(call->api, call->caller, id, charge, ret, &call->problem);
+}
+
+int native_job_give_up(struct dialect_call *call)
+{
+    return job_answer(call, give_up);
 }
 
 /* ---- what belongs to one ---- */
