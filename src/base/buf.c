@@ -48,7 +48,7 @@ char *buf_reserve(struct buf *buf, size_t size, conch_error *err)
 
 int buf_append(struct buf *buf, const void *data, size_t size, conch_error *err)
 {
-    conch_error local = {0};
+    conch_error local; /* not cleared: that would be most of the work of a short append */
     char *room = buf_reserve(buf, size, err ? err : &local);
     if (!room)
         return err ? err->code : local.code;

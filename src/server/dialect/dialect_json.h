@@ -81,7 +81,8 @@ int dialect_once_answer(struct dialect_call *call, struct api_once *once);
 /* ---- writing ---- */
 
 /* Commas and escapes are its matter; bytes that are no UTF-8 become U+FFFD. The first error stays and out_finish
- * returns it, so calls need no checks between. key NULL: inside an array, or the outermost value. */
+ * returns it, so calls need no checks between. key NULL: inside an array, or the outermost value; others
+ * are words of ours, which need no escapes. */
 struct out {
     struct buf *buf;
     conch_error *err;
@@ -95,7 +96,8 @@ void out_object(struct out *out, const char *key);
 void out_object_end(struct out *out);
 void out_array(struct out *out, const char *key);
 void out_array_end(struct out *out);
-void out_text(struct out *out, const char *key, const char *value); /* NULL: null */
+void out_text(struct out *out, const char *key, const char *value);                      /* NULL: null */
+void out_texts(struct out *out, const char *key, const char *first, const char *second); /* as one text */
 void out_integer(struct out *out, const char *key, int64_t value);
 void out_id(struct out *out, const char *key, int64_t id); /* as text; 0: null */
 void out_real(struct out *out, const char *key, double value);

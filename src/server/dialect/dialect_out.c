@@ -3,12 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/id.h"
+#include "base/base.h"
 #include "base/text.h"
 #include "base/time_text.h"
 #include "server/dialect/dialect_json.h"
 
-enum { FORMAT_BYTES_MAX = 2048 };
+enum { FORMAT_BYTES_MAX = 2048, FIRST_BYTES = 4096 };
 
 void out_init(struct out *out, struct buf *buf, conch_error *err)
 {
@@ -20,10 +20,19 @@ int out_finish(struct out *out)
     return out->rc;
 }
 
+/* In place while there is room: a job is some 300 appends, and polls are many. */
 static void put(struct out *out, const char *data, size_t size)
 {
-    if (out->rc == 0)
-        out->rc = buf_append(out->buf, data, size, out->err);
+    struct buf *buf = out->buf;
+    if (out->rc < 0)
+        return;
+    if (size >= buf->capacity - buf->size || size > buf->size_max - buf->size) {
+        out->rc = buf_append(buf, data, size, out->err);
+        return;
+    }
+    memcpy(buf->data + buf->size, data, size);
+    buf->size += size;
+    buf->data[buf->size] = 0;
 }
 
 static void put_char(struct out *out, char c)
@@ -66,10 +75,9 @@ static void put_escape(struct out *out, unsigned char c)
     }
 }
 
-static void put_text(struct out *out, const char *text)
+static void put_escaped(struct out *out, const char *text)
 {
     size_t size = strlen(text);
-    put_char(out, '"');
     for (size_t at = 0; at < size;) {
         size_t run = plain_run(text, at, size);
         put(out, text + at, run);
@@ -77,6 +85,12 @@ static void put_text(struct out *out, const char *text)
         if (at < size)
             put_escape(out, (unsigned char)text[at++]);
     }
+}
+
+static void put_text(struct out *out, const char *text)
+{
+    put_char(out, '"');
+    put_escaped(out, text);
     put_char(out, '"');
 }
 
@@ -84,9 +98,10 @@ static void begin(struct out *out, const char *key)
 {
     if (out->comma)
         put_char(out, ',');
-    if (key) {
-        put_text(out, key);
-        put_char(out, ':');
+    if (key) { /* a word of ours: nothing in it to escape */
+        put_char(out, '"');
+        put(out, key, strlen(key));
+        put(out, "\":", 2);
     }
     out->comma = true;
 }
@@ -150,22 +165,49 @@ void out_text(struct out *out, const char *key, const char *value)
     put_text(out, value);
 }
 
+enum { INTEGER_SIZE = 24 };
+
+/* The end of `text` holds the digits; returns where they begin. */
+static char *digits(char text[INTEGER_SIZE], int64_t value)
+{
+    char *at = text + INTEGER_SIZE - 1;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    *at = 0;
+    do
+        *--at = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        *--at = '-';
+    return at;
+}
+
+void out_texts(struct out *out, const char *key, const char *first, const char *second)
+{
+    begin(out, key);
+    put_char(out, '"');
+    put_escaped(out, first);
+    put_escaped(out, second);
+    put_char(out, '"');
+}
+
 void out_integer(struct out *out, const char *key, int64_t value)
 {
-    char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)value);
-    out_raw(out, key, text);
+    char text[INTEGER_SIZE];
+    out_raw(out, key, digits(text, value));
 }
 
 void out_id(struct out *out, const char *key, int64_t id)
 {
-    char text[24];
+    char text[INTEGER_SIZE];
     if (!id) {
         out_null(out, key);
         return;
     }
-    snprintf(text, sizeof text, "\"%lld\"", (long long)id);
-    out_raw(out, key, text);
+    begin(out, key);
+    put_char(out, '"');
+    const char *number = digits(text, id);
+    put(out, number, strlen(number));
+    put_char(out, '"');
 }
 
 void out_real(struct out *out, const char *key, double value)
@@ -225,6 +267,8 @@ int dialect_trouble(struct api_problem *problem, const conch_error *err)
 void dialect_answer_begin(struct dialect_call *call, struct out *out, conch_error *err)
 {
     buf_clear(&call->response->body);
+    buf_reserve(&call->response->body, size_min(FIRST_BYTES, call->response->body.size_max),
+                NULL); /* so it grows once */
     out_init(out, &call->response->body, err);
 }
 

@@ -144,11 +144,15 @@ static void inputs(struct out *out, const struct native_view *view, const struct
 
 static void links(struct out *out, const struct native_view *view, int64_t id)
 {
-    static const char *const names[] = {"events", "content", "poster", "preview", "cancel"};
+    static const struct {
+        const char *name, *rest;
+    } rows[] = {{"self", ""},          {"events", "/events"},   {"content", "/content"},
+                {"poster", "/poster"}, {"preview", "/preview"}, {"cancel", "/cancel"}};
+    char self[512];
+    snprintf(self, sizeof self, "%s/conch/v1/jobs/%lld", view->origin, (long long)id);
     out_object(out, "links");
-    out_format(out, "self", "%s/conch/v1/jobs/%lld", view->origin, (long long)id);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        out_format(out, names[i], "%s/conch/v1/jobs/%lld/%s", view->origin, (long long)id, names[i]);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        out_texts(out, rows[i].name, self, rows[i].rest);
     out_object_end(out);
 }
 
