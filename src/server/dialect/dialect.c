@@ -26,6 +26,15 @@ const char *dialect_parameter(const struct dialect_call *call, const char *name)
     return "";
 }
 
+const char *dialect_job_reason(const struct api_job *job)
+{
+    if (job->row.error_text && job->row.error_text[0])
+        return job->row.error_text;
+    if (job->row.job.state == JOB_CANCELLED)
+        return "the request was cancelled";
+    return job_error_rule(job->row.job.error)->name;
+}
+
 int dialect_parameter_id(struct dialect_call *call, const char *name, int64_t *ret_id)
 {
     const char *value = dialect_parameter(call, name);

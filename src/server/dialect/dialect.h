@@ -137,6 +137,10 @@ const struct dialect *dialect_of_callback(const char *style);
 /* The decoded value of {name}; asserts that the route has it. */
 const char *dialect_parameter(const struct dialect_call *call, const char *name);
 
+/* Why a job ended without a clip, for a person: what is noted in it, or a word for its error. Belongs to the job, or is
+ * static. */
+const char *dialect_job_reason(const struct api_job *job);
+
 /* {id} as a number; API_NOT_FOUND for text that is no id. */
 int dialect_parameter_id(struct dialect_call *call, const char *name, int64_t *ret_id);
 

@@ -67,6 +67,9 @@ static void event_line(struct out *out, const struct store_event *event)
 {
     char text[400];
     const char *words = words_of(event);
+    /* Between the lines of the log the stream tells of steps; those that come late are left out. */
+    if (event->event.arrow == JOB_ARROW_PROGRESS && !event->id && (!event->step || event->event.to != JOB_RUNNING))
+        return;
     if (event->event.arrow == JOB_ARROW_PROGRESS && event->step > 0)
         snprintf(text, sizeof text, "%.16s: step %d/%d", event->phase, event->step, event->step_count);
     else if (event->event.arrow == JOB_ARROW_PROGRESS && event->phase[0])
@@ -114,7 +117,7 @@ void fal_status_write(struct out *out, const char *base, const struct api_job *j
             out_real(out, "inference_time", (double)(row->finished_ms - row->started_ms) / 1000);
         out_object_end(out);
         if (state != JOB_SUCCEEDED) {
-            out_text(out, "error", minimax_job_text(job).text);
+            out_text(out, "error", dialect_job_reason(job));
             out_text(out, "error_type", fal_failure_type(row));
         }
     }
@@ -173,7 +176,7 @@ const char *fal_failure_type(const struct job *job)
 void fal_failure_write(struct out *out, const char *key, const struct api_job *job)
 {
     const struct job *row = &job->row.job;
-    const struct minimax_text text = minimax_job_text(job);
+    const char *text = dialect_job_reason(job);
     out_object(out, key);
     if (row->state != JOB_CANCELLED && fal_failure_status(row) == 422) {
         out_array(out, "detail");
@@ -182,14 +185,14 @@ void fal_failure_write(struct out *out, const char *key, const struct api_job *j
         out_text(out, NULL, "body");
         out_text(out, NULL, "prompt");
         out_array_end(out);
-        out_text(out, "msg", text.text);
+        out_text(out, "msg", text);
         out_text(out, "type", fal_failure_type(row));
         out_object_end(out);
         out_array_end(out);
     } else {
-        out_text(out, "detail", text.text);
+        out_text(out, "detail", text);
         out_text(out, "error_type", fal_failure_type(row));
     }
-    out_text(out, "message", text.text);
+    out_text(out, "message", text);
     out_object_end(out);
 }

@@ -196,7 +196,8 @@ static int stream_render(struct dialect_events *events, const struct store_event
     const struct fal_logs logs = {.events = event, .count = 1};
     struct api_job job;
     struct out out;
-    if (events->mark == 3 || (!with_logs && events->mark == told))
+    const bool late = !event->id && (!event->step || state != JOB_RUNNING);
+    if (events->mark == 3 || (events->mark == told && (!with_logs || late)))
         return 0;
     int rc = api_job_show(events->api, event->event.job_id, &job, err);
     if (rc < 0)

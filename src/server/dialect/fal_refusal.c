@@ -53,7 +53,8 @@ static const char *type_of(const struct api_problem *problem)
         return "missing";
     if (is_picture(problem->field))
         return "image_load_error";
-    return problem->value[0] && problem->allowed[0] ? "one_of" : "value_error";
+    const bool listed = problem->value[0] && problem->allowed[0] && !strstr(problem->text, "must be");
+    return listed ? "one_of" : "value_error";
 }
 
 static void input_write(struct out *out, const struct api_problem *problem)
