@@ -130,6 +130,7 @@ int api_rate(struct api *api, const struct api_caller *caller, struct api_proble
     api_count(api, API_COUNT_RATE_REFUSED, 1);
     api_refuse(ret_problem, API_RATE_LIMIT, "", "this API key may make %lld requests a minute; wait %d s",
                (long long)limit, wait_s);
+    snprintf(ret_problem->allowed, sizeof ret_problem->allowed, "%lld requests a minute", (long long)limit);
     ret_problem->retry_after_s = wait_s;
     return -1;
 }

@@ -138,6 +138,7 @@ static int refuse_queue(struct submit *submit, int64_t queued, int64_t queued_ma
     wait_s = wait_s < QUEUE_WAIT_S_MIN ? QUEUE_WAIT_S_MIN : wait_s > QUEUE_WAIT_S_MAX ? QUEUE_WAIT_S_MAX : wait_s;
     api_refuse(submit->problem, API_QUEUE_FULL, "", "%lld jobs of this API key wait already; at most %lld may",
                (long long)queued, (long long)queued_max);
+    snprintf(submit->problem->allowed, sizeof submit->problem->allowed, "%lld waiting jobs", (long long)queued_max);
     submit->problem->retry_after_s = (int)wait_s;
     return API_ERR_REFUSED;
 }

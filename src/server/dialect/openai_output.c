@@ -38,7 +38,7 @@ static int seconds_read(const json_t *body, const json_t *target, const struct c
         dialect_integer(body, "num_frames", 1, FRAMES_MAX, &frames, problem) < 0)
         return -1;
     if (!submit->seconds && frames)
-        submit->seconds = frames < fps ? 1 : (frames + fps / 2) / fps;
+        submit->seconds = frames - 1 < fps ? 1 : (frames - 1 + fps / 2) / fps; /* the first frame is at 0 s */
     return 0;
 }
 
