@@ -29,7 +29,7 @@ struct bench_command {
     int (*run)(const struct bench_options *options, conch_error *err);
 };
 
-extern const struct bench_command bench_kernels, bench_pass, bench_tiny, bench_vae;
+extern const struct bench_command bench_kernels, bench_pass, bench_serve, bench_tiny, bench_vae;
 
 enum { BENCH_REPEATS = 5 };
 

@@ -8,7 +8,8 @@
 #include "base/pool.h"
 #include "bench.h"
 
-static const struct bench_command *const commands[] = {&bench_kernels, &bench_pass, &bench_vae, &bench_tiny};
+static const struct bench_command *const commands[] = {&bench_kernels, &bench_pass, &bench_vae, &bench_tiny,
+                                                       &bench_serve};
 
 static void usage(FILE *out)
 {
