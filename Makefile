@@ -97,9 +97,9 @@ check-warnings: packages ## no warnings from gcc and from clang
 	  [ -f build-$$cc/build.ninja ] || CC=$$cc meson setup build-$$cc -Dwerror=true >/dev/null || exit 1; \
 	  ninja -C build-$$cc --quiet -j $(JOBS) || exit 1; echo "ok   no warnings from $$cc"; done
 
-bench: all ## how fast this machine runs Conch: kernels, a whole transformer, a whole VAE, a clip (some ten minutes)
+bench: all ## how fast this machine runs Conch: kernels, a whole transformer, a whole VAE, a clip, the server (some ten minutes)
 	@$(BUILD)/bench/conch-bench kernels --tokens-max 1000
-	@for part in pass vae tiny; do echo; $(BUILD)/bench/conch-bench $$part || exit 1; done
+	@for part in pass vae tiny serve; do echo; $(BUILD)/bench/conch-bench $$part || exit 1; done
 
 golden: all ## compare the networks with golden vectors: DIR=folder
 	@$(BUILD)/tests/golden "$(DIR)"
