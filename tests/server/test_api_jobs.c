@@ -208,6 +208,53 @@ static void only_jobs_of_unknown_fate_are_given_up(void **state)
     assert_refused(api_job_give_up(world.api, &world.admin, id, true, &job, &world.problem), API_CONFLICT, "");
 }
 
+/* A job of a provider's whose answer was lost, with a hold of 1000. */
+static int lost_work(void *context, struct store_tx *tx, conch_error *err)
+{
+    const int64_t now_ms = clock_wall_ms(), id = *(int64_t *)context;
+    const struct job_settings settings = {.id = id, .remote = true};
+    struct store_job row = {.account_id = world.admin.key.account_id,
+                            .key_id = world.admin.key.id,
+                            .hold_id = id,
+                            .backend = (char *)"hosted",
+                            .quoted = 1000};
+    const struct store_hold hold = {.account_id = row.account_id,
+                                    .hold_id = id,
+                                    .key_id = row.key_id,
+                                    .quote = {.unit = LEDGER_MICROUSD, .amount = 1000},
+                                    .now_ms = now_ms,
+                                    .note = ""};
+    struct job_event event;
+    int rc = job_create(&row.job, &settings, now_ms, &event, err);
+    if (rc == 0)
+        rc = store_hold(tx, &hold, err);
+    if (rc == 0)
+        rc = store_job_add(tx, &(struct store_job_new){.job = &row, .event = &event}, NULL, err);
+    if (rc == 0)
+        rc = job_claim(&row.job, 60000, now_ms, &event, err);
+    if (rc == 0)
+        rc = store_job_step(tx, &(struct store_job_step){.job = &row, .event = &event}, NULL, err);
+    if (rc == 0)
+        rc = job_lose(&row.job, row.job.fence, now_ms, &event, err);
+    return rc < 0 ? rc : store_job_step(tx, &(struct store_job_step){.job = &row, .event = &event}, NULL, err);
+}
+
+static void a_job_of_unknown_fate_is_given_up_with_or_without_its_price(void **state)
+{
+    world_start(NULL);
+    const int64_t before = world_available();
+    for (int64_t id = 100; id <= 101; id++) {
+        const bool charge = id == 101;
+        assert_int_equal(store_write(world.store, lost_work, &id, &world.err), 0);
+        assert_int_equal(world_available(), before - 1000);
+        assert_done(api_job_give_up(world.api, &world.admin, id, charge, &job, &world.problem));
+        assert_int_equal(job.row.job.state, JOB_FAILED);
+        assert_int_equal(job.row.charged, charge ? 1000 : 0);
+        api_job_finish(&job);
+        assert_int_equal(world_available(), charge ? before - 1000 : before);
+    }
+}
+
 static void lists_have_pages(void **state)
 {
     world_start(NULL);
@@ -285,6 +332,7 @@ int main(void)
         api_test(deleted_jobs_are_gone_with_their_files_until_they_are_restored),
         api_test(a_clip_is_reviewed_by_who_asked_for_it),
         api_test(only_jobs_of_unknown_fate_are_given_up),
+        api_test(a_job_of_unknown_fate_is_given_up_with_or_without_its_price),
         api_test(lists_have_pages),
         api_test(events_tell_of_a_job_from_its_beginning),
         api_test(the_preview_of_a_running_job_is_its_newest_picture),

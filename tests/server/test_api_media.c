@@ -158,6 +158,56 @@ static void subjects_are_looked_at_and_then_refused_honestly(void **state)
     free(good);
 }
 
+static void put32(uint8_t *at, uint32_t value)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* Head of a WAV of that length, 8000 bytes a second; the sound itself does not matter. */
+static void wav_make(uint8_t wav[64], uint32_t seconds)
+{
+    memcpy(wav, "RIFF....WAVEfmt ", 16);
+    put32(wav + 16, 16);
+    put32(wav + 20, 1 | 1 << 16);
+    put32(wav + 24, 8000);
+    put32(wav + 28, 8000);
+    put32(wav + 32, 1 | 8 << 16);
+    memcpy(wav + 36, "data", 4);
+    put32(wav + 40, 8000 * seconds);
+    memset(wav + 44, 0x80, 20);
+}
+
+static void references_are_measured_and_bounded(void **state)
+{
+    uint8_t wav[64];
+    world_start((const char *[]){"sandbox.references=true", NULL});
+    char *picture = world_data_url("image/png", 640, 400);
+    struct api_media media[] = {{.role = STORE_INPUT_REFERENCE_IMAGE, .url = picture},
+                                {.role = STORE_INPUT_REFERENCE_AUDIO, .data = wav, .data_size = sizeof wav}};
+    struct api_submit ask = world_ask("MiniMax-H3", "A fox runs");
+    ask.resolution = "768P";
+    ask.seconds = 5;
+    ask.media = media;
+    ask.media_count = 2;
+    wav_make(wav, 10);
+    assert_done(api_job_submit(world.api, &world.admin, &ask, NULL, &job, &world.problem));
+    assert_string_equal(job.row.mode, "reference");
+    struct store_file file;
+    assert_done(api_file_get(world.api, &world.admin, job.inputs[1].file_id, &file, &world.problem));
+    assert_string_equal(file.type, "audio/wav");
+    assert_int_equal(file.duration_ms, 10000);
+    api_job_finish(&job);
+    wav_make(wav, 16);
+    assert_refused(api_job_submit(world.api, &world.admin, &ask, NULL, &job, &world.problem), API_INVALID,
+                   "references");
+    media[1].role = STORE_INPUT_REFERENCE_VIDEO; /* a sound is no video */
+    assert_refused(api_job_submit(world.api, &world.admin, &ask, NULL, &job, &world.problem), API_INVALID,
+                   "reference_video");
+    assert_int_equal(world_blobs(), 2);
+    free(picture);
+}
+
 /* ---- the web ---- */
 
 struct site {
@@ -318,6 +368,7 @@ int main(void)
         api_test(bytes_and_spooled_files_of_the_request_itself_are_taken),
         api_test(an_uploaded_file_is_taken_by_its_owner_alone),
         api_test(subjects_are_looked_at_and_then_refused_honestly),
+        api_test(references_are_measured_and_bounded),
         api_test(a_picture_is_fetched_after_its_server_was_asked),
         api_test(what_the_server_says_beforehand_is_refused_without_fetching),
         api_test(addresses_inside_the_network_are_not_fetched),

@@ -105,7 +105,7 @@ int api_authenticate(struct api *api, const char *token, struct api_caller *ret_
                      struct api_problem *ret_problem);
 /* API_FORBIDDEN names the scope that is missing. */
 int api_require(const struct api_caller *caller, enum store_scope scope, struct api_problem *ret_problem);
-/* Counts a request against the key's requests a minute. */
+/* Counts a request against the key's requests a minute. For the layer above, once a request: verbs do not. */
 int api_rate(struct api *api, const struct api_caller *caller, struct api_problem *ret_problem);
 
 /* ---- the same request again: Idempotency-Key ---- */
@@ -128,8 +128,8 @@ struct api_once {
     struct buf body; /* the caller finishes it */
 };
 
-/* For verbs that take no api_once since doing them twice does no harm: begin looks for a kept answer (1: there is one, in
- * once; 0: none; -1: *ret_problem), end renders the result and keeps it, in a transaction of its own. */
+/* For verbs that take no api_once since doing them twice does no harm: begin looks for a kept answer (1: there is one,
+ * in once; 0: none; -1: *ret_problem), end renders the result and keeps it, in a transaction of its own. */
 int api_once_begin(struct api *api, const struct api_caller *caller, struct api_once *once,
                    struct api_problem *ret_problem);
 int api_once_end(struct api *api, const struct api_caller *caller, struct api_once *once, const void *result,
@@ -191,9 +191,9 @@ int api_estimate(struct api *api, const struct api_caller *caller, const struct 
 struct api_job {
     struct store_job row;
     bool sandbox;
-    json_t *details;                /* NULL until api_job_details has been called; owned */
-    int64_t place;                  /* in the queue, 0: next, at most STORE_PLACE_MAX; -1: not queued */
-    int64_t eta_ms;                 /* Unix time when it will be done; 0: not known */
+    json_t *details; /* NULL until api_job_details has been called; owned */
+    int64_t place;   /* in the queue, 0: next, at most STORE_PLACE_MAX; -1: not queued, or just submitted */
+    int64_t eta_ms;  /* Unix time when it will be done; 0: not known */
     struct store_file file, poster; /* id 0: none */
     struct store_input inputs[STORE_INPUTS_MAX];
     size_t input_count;
@@ -373,6 +373,7 @@ struct api_health {
     int64_t queued, running, free_bytes;
     char text[300];
 };
+/* 0: ready. -1: something that the configuration wants is missing; text says what. *ret is filled either way. */
 int api_health(struct api *api, struct api_health *ret);
 
 /* Who works here, seen within the last minute. Admin. *count: room before, rows after; each is to be finished. */

@@ -129,8 +129,10 @@ int api_refuse_error(struct api_problem *problem, int rc, const conch_error *err
     if (rc == API_ERR_REFUSED)
         return -1;
     const enum api_kind kind = kind_of(rc);
-    if (kind == API_INTERNAL || kind == API_BUSY)
+    if (kind == API_INTERNAL || rc == CONCH_ERR_DISKFULL || rc == CONCH_ERR_NOMEM)
         log_error("a request failed", log_error_text(err), log_number("code", rc));
+    else if (kind == API_BUSY) /* under a flood there are many of these, and the access log has each */
+        log_debug("a request was put off", log_error_text(err));
     if (kind == API_INTERNAL)
         return api_refuse(problem, kind, "", "the server failed at this; its log says why");
     if (kind != API_BUSY)
