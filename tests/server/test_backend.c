@@ -212,7 +212,7 @@ static void sizes_follow_what_was_asked_the_picture_or_the_ratio(void **state)
 /* ---- the sandbox with the model that ships ---- */
 
 static struct backend *local, *sandbox;
-static char clip_path[64], preview_path[64], folder[512];
+static char clip_path[64], preview_path[72], folder[512];
 static struct {
     bool stop;
     int begun, waited_ms, permille, phases;

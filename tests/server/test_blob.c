@@ -228,7 +228,7 @@ static void the_sweep_ends_when_told(void **state)
 {
     struct seen seen = {.stop_after = 1};
     for (int i = 0; i < 3; i++) {
-        char key[8];
+        char key[24];
         snprintf(key, sizeof key, "f/%d", i);
         assert_int_equal(blob_put(store, key, "x", 1, NULL, &err), 0);
         age(key, 1000);
@@ -242,7 +242,7 @@ static void a_crash_at_any_moment_leaves_all_or_nothing(void **state)
 {
     int whole = 0, absent = 0;
     for (int at = 1; at < 9; at++) {
-        char key[32], number[8];
+        char key[48], number[16];
         snprintf(key, sizeof key, "crash/%d/blob", at);
         snprintf(number, sizeof number, "%d", at);
         const pid_t child = fork();
