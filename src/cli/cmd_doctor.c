@@ -16,16 +16,22 @@
 #include "cli/style.h"
 #include "conch/check.h"
 #include "media/media.h"
+#include "server/serve/serve.h"
 
 struct settings {
-    const char *models, *weights;
-    bool json;
+    const char *models, *weights, *data, *config;
+    bool json, ledger;
 };
 
 static const struct option options[] = {
     {"weights", 0, OPTION_TEXT, offsetof(struct settings, weights), "MODEL",
      "read every tensor of this model and report damaged files and values that are not finite", 0, 0},
     {"models", 0, OPTION_TEXT, offsetof(struct settings, models), "DIR", "look for models here only", 0, 0},
+    {"ledger", 0, OPTION_FLAG, offsetof(struct settings, ledger), NULL,
+     "rebuild a server's books from their entries and compare, beside the running server or without one", 0, 0},
+    {"data", 0, OPTION_TEXT, offsetof(struct settings, data), "DIR", "the data folder of the server, for --ledger", 0,
+     0},
+    {"config", 0, OPTION_TEXT, offsetof(struct settings, config), "FILE", "its settings, for --ledger", 0, 0},
     {"json", 0, OPTION_FLAG, offsetof(struct settings, json), NULL, "one JSON object instead of text", 0, 0},
     {0},
 };
@@ -209,6 +215,20 @@ static int look_at_weights(struct doctor *doctor, const struct settings *setting
     return rc;
 }
 
+/* A line for each thing that does not add up, then how much was looked at. */
+static int look_at_ledger(const struct settings *settings, conch_error *err)
+{
+    const struct serve_source source = {.data = settings->data, .config_path = settings->config};
+    long long problems = 0;
+    if (settings->json || settings->weights || settings->models)
+        return conch_error_set(err, CONCH_ERR_RANGE, "--ledger goes with --data and --config alone");
+    int rc = serve_audit(&source, &problems, err);
+    if (rc == 0 && problems)
+        rc = conch_error_set(err, CONCH_ERR_FORMAT, "%lld entr%s of the books %s wrong", problems,
+                             problems == 1 ? "y" : "ies", problems == 1 ? "is" : "are");
+    return rc;
+}
+
 static int run(int argc, const char *const *argv)
 {
     struct settings settings = {0};
@@ -218,6 +238,12 @@ static int run(int argc, const char *const *argv)
     int rc = option_parse(options, argc, argv, &settings, &words, &err);
     if (rc == 0 && words.count)
         rc = conch_error_set(&err, CONCH_ERR_RANGE, "doctor takes no words, but was given '%s'", words.word[0]);
+    if (rc == 0 && !settings.ledger && (settings.data || settings.config))
+        rc = conch_error_set(&err, CONCH_ERR_RANGE, "--data and --config go with --ledger alone");
+    if (rc == 0 && settings.ledger) {
+        rc = look_at_ledger(&settings, &err);
+        return rc < 0 ? command_fail(&err) : 0;
+    }
     if (rc < 0)
         return command_fail(&err);
     if (settings.json)
