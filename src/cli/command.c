@@ -7,6 +7,8 @@
 #include "cli/style.h"
 
 const struct command *const commands[] = {&command_generate, &command_models,  &command_serve, &command_worker,
+                                          &command_submit,   &command_status,  &command_wait,  &command_fetch,
+                                          &command_cancel,   &command_jobs,    &command_keys,  &command_credits,
                                           &command_doctor,   &command_version, &command_help,  NULL};
 
 const struct command *command_find(const char *name)
@@ -30,6 +32,23 @@ int command_unknown(const char *name)
     else
         conch_error_set(&err, CONCH_ERR_RANGE, "unknown command %s; `conch help` lists the commands", name);
     return command_fail(&err);
+}
+
+int command_verb(const char *command, const struct option_words *words, const char *const *verbs, size_t count,
+                 size_t *ret, conch_error *err)
+{
+    char list[96] = "";
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (words->count && strcmp(words->word[0], verbs[i]) == 0) {
+            *ret = i;
+            return 0;
+        }
+        length += (size_t)snprintf(list + length, sizeof list - length, "%s%s", i ? ", " : "", verbs[i]);
+    }
+    if (!words->count)
+        return conch_error_set(err, CONCH_ERR_RANGE, "conch %s needs to know what to do: %s", command, list);
+    return conch_error_set(err, CONCH_ERR_RANGE, "conch %s: '%s' is not allowed (%s)", command, words->word[0], list);
 }
 
 void command_print_help(const struct command *command, FILE *out)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/clean.h"
 #include "cli/exit_code.h"
 #include "cli/style.h"
 
@@ -58,7 +59,7 @@ int report_event(struct report *report, const char *name, json_t *fields)
     return report->broken ? CONCH_ERR_IO : 0;
 }
 
-static void line_clear(struct report *report)
+void report_line_clear(struct report *report)
 {
     if (report->line_open)
         fputs("\r\033[K", stderr);
@@ -216,18 +217,30 @@ static int bar_cells(void)
     return size.ws_col > LINE_COLUMNS ? size.ws_col - LINE_COLUMNS : 0;
 }
 
-static void status_line(struct report *report, const conch_progress *p)
+void report_line(struct report *report, const struct report_line *line)
 {
     char bar[BAR_CELLS + 1];
-    int cells = bar_cells(), full = (int)(p->fraction * cells + 0.5);
+    int cells = bar_cells(), full = (int)(line->fraction * cells + 0.5);
     for (int i = 0; i < cells; i++)
         bar[i] = i < full ? '#' : '.';
     bar[cells] = 0;
-    fprintf(stderr, "\r\033[K%s%-20s%s %3d/%-3d [%s] %3.0f%%", style_on(stderr, STYLE_BOLD), phase_words(p->phase),
-            style_off(stderr), p->step, p->step_count, bar, p->fraction * 100);
-    if (p->eta_ms >= 0)
-        fprintf(stderr, " %s%s left%s", style_on(stderr, STYLE_DIM), style_duration((double)p->eta_ms / 1000).text,
+    fprintf(stderr, "\r\033[K%s%-20s%s %3d/%-3d [%s] %3.0f%%", style_on(stderr, STYLE_BOLD), line->what,
+            style_off(stderr), line->step, line->step_count, bar, line->fraction * 100);
+    if (line->seconds_left >= 0)
+        fprintf(stderr, " %s%s left%s", style_on(stderr, STYLE_DIM), style_duration(line->seconds_left).text,
                 style_off(stderr));
+    fflush(stderr);
+    report->line_open = true;
+}
+
+void report_status(struct report *report, const char *text)
+{
+    struct winsize size;
+    size_t columns = LINE_COLUMNS + BAR_CELLS;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+        columns = size.ws_col - 1u;
+    fputs("\r\033[K", stderr);
+    clean_print(stderr, text, columns, 0);
     fflush(stderr);
     report->line_open = true;
 }
@@ -262,7 +275,11 @@ int report_progress(struct report *report, const conch_progress *p)
     }
     int64_t now = clock_steady_ns();
     if (phase_new || now - report->drawn_ns > REDRAW_NS) {
-        status_line(report, p);
+        report_line(report, &(struct report_line){.what = phase_words(p->phase),
+                                                  .step = p->step,
+                                                  .step_count = p->step_count,
+                                                  .fraction = p->fraction,
+                                                  .seconds_left = p->eta_ms >= 0 ? (double)p->eta_ms / 1000 : -1});
         report->drawn_ns = now;
     }
     return 0;
@@ -294,7 +311,7 @@ void report_warning(struct report *report, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    line_clear(report);
+    report_line_clear(report);
     if (report->json) {
         json_t *event = json_object();
         set_text(event, "text", text);
@@ -321,7 +338,7 @@ static void done_event(struct report *report, const struct report_result *r)
 
 void report_done(struct report *report, const struct report_result *r)
 {
-    line_clear(report);
+    report_line_clear(report);
     if (report->json)
         done_event(report, r);
     if (!talks(report))
@@ -342,10 +359,10 @@ void report_done(struct report *report, const struct report_result *r)
 int report_error(struct report *report, const conch_error *err, const char *latent_path)
 {
     int code = exit_code_of(err->code);
-    line_clear(report);
+    report_line_clear(report);
     if (report->json) {
         json_t *event = json_object();
-        set_text(event, "code", conch_error_word(err->code));
+        set_text(event, "code", exit_code_word(err->code));
         json_object_set_new(event, "exit", json_integer(code));
         set_text(event, "text", err->text);
         set_text(event, "latent", latent_path);

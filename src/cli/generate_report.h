@@ -23,6 +23,18 @@ void report_init(struct report *report, bool json, bool quiet);
 /* One event, `fields` is taken over. CONCH_ERR_IO when standard output is closed. */
 int report_event(struct report *report, const char *name, json_t *fields);
 
+/* The status line of a terminal, written over the one before. */
+struct report_line {
+    const char *what; /* at most 20 characters line up */
+    int step, step_count;
+    double fraction;
+    double seconds_left; /* below 0: not known */
+};
+void report_line(struct report *report, const struct report_line *line);
+/* The same with a text alone, cut to the terminal's width. */
+void report_status(struct report *report, const char *text);
+void report_line_clear(struct report *report);
+
 /* What a clip is made of; strings may be NULL. */
 struct report_job {
     const char *model, *prompt, *clip_path, *frames_dir;
