@@ -129,7 +129,7 @@ static void a_job_becomes_a_clip_with_the_real_model(void **state)
     const int64_t rehearsed = qt_submit(&(struct qt_job){
         .backend = "sandbox", .model = "minimax/hailuo-02", .width = 320, .height = 180, .seconds = 2});
     const int64_t words = qt_submit(&(struct qt_job){.backend = "sandbox", .task = "context"});
-    struct store_job row = qt_wait(own, ENDED, 20);
+    struct store_job row = qt_wait(own, ENDED, 60);
     if (row.job.state != JOB_SUCCEEDED)
         fail_msg("%s", row.error_text);
     assert_int_equal(row.charged, 1000);
@@ -154,7 +154,7 @@ static void a_job_becomes_a_clip_with_the_real_model(void **state)
     assert_string_equal(file.type, "image/png");
     store_job_finish(&row);
 
-    row = qt_wait(rehearsed, ENDED, 20);
+    row = qt_wait(rehearsed, ENDED, 60);
     assert_int_equal(row.job.state, JOB_SUCCEEDED);
     file.id = row.file_id;
     qt_read(file_row, &file);
@@ -168,7 +168,7 @@ static void a_job_becomes_a_clip_with_the_real_model(void **state)
     media_clip_info_finish(&info);
     store_job_finish(&row);
 
-    row = qt_wait(words, ENDED, 20);
+    row = qt_wait(words, ENDED, 60);
     assert_int_equal(row.job.state, JOB_SUCCEEDED);
     assert_non_null(strstr(row.details, "\"context\":\"a red ball rolls"));
     assert_int_equal(row.file_id, 0);

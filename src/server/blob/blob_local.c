@@ -283,7 +283,7 @@ int blob_put_commit(struct blob_put *put, const char *key, char *ret_sha256, int
 {
     char *path = NULL;
     struct hash hash;
-    int64_t bytes;
+    int64_t bytes = 0;
     int rc = key_path(put->store, key, &path, err);
     if (rc == 0 && put->file >= 0 && close(put->file) < 0)
         rc = write_trouble(err, errno, put->path);
