@@ -126,6 +126,7 @@ extern const struct dialect dialect_conch;
 extern const struct dialect dialect_fal;
 extern const struct dialect dialect_minimax1;
 extern const struct dialect dialect_minimax2;
+extern const struct dialect dialect_replicate;
 extern const struct dialect dialect_modellix;
 extern const struct dialect dialect_openai;
 

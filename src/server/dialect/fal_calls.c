@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "server/dialect/dialect_media.h"
 #include "server/dialect/fal.h"
 
 /* "ORIGIN/fal/APP" */
@@ -84,6 +85,7 @@ static int submit(struct dialect_call *call, const struct fal_target *target, st
         fal_input_read(&target->endpoint, call->json, &input, &call->problem) < 0 ||
         fal_uploads_resolve(call, &input) < 0)
         return -1;
+    dialect_own_links(call, input.media, input.submit.media_count);
     const char *webhook = http_query(call->request, "fal_webhook");
     if (webhook && *webhook) {
         input.submit.callback_url = webhook;

@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "server/dialect/minimax1.h"
 #include "server/dialect/minimax_job.h"
+#include "server/dialect/replicate.h"
 
 /* ---- writing ---- */
 
@@ -245,10 +246,11 @@ int minimax1_file_upload(struct dialect_call *call)
     return upload(call, "POST /v1/files/upload", render_documented);
 }
 
-/* One address for two services: a form with a part `content` is Replicate's upload, one with `file` is MiniMax's. A
- * dialect that takes the first is to be asked here. */
+/* One address for two services: a form with a part `content` is Replicate's upload, one with `file` is MiniMax's. */
 int minimax1_files_post(struct dialect_call *call)
 {
+    if (http_part(call->request, "content") && !http_part(call->request, "file"))
+        return replicate_file_create_here(call);
     return upload(call, "POST /v1/files", render_alias);
 }
 
