@@ -136,7 +136,7 @@ static const struct config_key keys[] = {
     INT(limits, "running_per_key", running_per_key, 0, 1000000, "10",
         "Jobs of one API key that run at one time; further ones wait. 0: no limit."),
     INT(limits, "requests_per_minute_per_key", requests_per_minute_per_key, 0, 10000000, "0",
-        "Generations an API key may ask for in a minute; beyond that it gets 429. 0: no limit."),
+        "Requests of one API key in a minute, reading aside; beyond that it gets 429. 0: no limit."),
     INT(limits, "events_backlog_max", events_backlog_max, 16, 1000000, "1024",
         "Events that may wait for a slow reader of an event stream before it is closed."),
     INT(limits, "sse_clients_max", sse_clients_max, 0, 65536, "512", "Event streams at one time."),

@@ -18,7 +18,7 @@ enum { DIALECT_PARAMETERS_MAX = 6, DIALECT_SEGMENTS_MAX = 12 };
 enum dialect_flag {
     DIALECT_OPEN = 1,   /* answers without a key; one that is sent is ignored */
     DIALECT_FAST = 2,   /* runs on the network thread: nothing but a read of the store (api.h says which verbs) */
-    DIALECT_NO_RATE = 4 /* not counted against the requests a minute of the key */
+    DIALECT_NO_RATE = 4 /* not counted against the requests a minute of the key; GET and HEAD never are */
 };
 
 /* What the body may be. Whatever is not multipart/form-data is read as JSON where JSON is taken, whatever its

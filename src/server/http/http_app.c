@@ -75,7 +75,8 @@ static int authenticate(struct http_app *app, const struct http_request *head, s
         rc = api_authenticate(app->settings.api, sent ? token : NULL, &note->caller, problem);
         if (rc == 0 && route->scope)
             rc = api_require(&note->caller, (enum store_scope)route->scope, problem);
-        if (rc == 0 && !(route->flags & DIALECT_NO_RATE))
+        /* who only looks is not counted: clients poll */
+        if (rc == 0 && head->method != HTTP_GET && head->method != HTTP_HEAD && !(route->flags & DIALECT_NO_RATE))
             rc = api_rate(app->settings.api, &note->caller, problem);
     }
     note->caller.origin = head->origin;
