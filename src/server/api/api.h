@@ -307,6 +307,12 @@ struct hash api_webhook_secret(const struct api *api, int64_t account_id);
 struct hash_hex api_proof(const struct api *api, const char *text);
 bool api_proof_holds(const struct api *api, const char *text, const char *proof);
 
+/* Bytes that only this installation can read, and that nobody can change, as base64url (XChaCha20-Poly1305; a purpose
+ * has a key of its own). Appends. CONCH_ERR_FORMAT: it was not sealed here for this purpose. */
+int api_seal(const struct api *api, const char *purpose, const void *data, size_t size, struct buf *ret,
+             conch_error *err);
+int api_unseal(const struct api *api, const char *purpose, const char *text, struct buf *ret, conch_error *err);
+
 /* ---- models ---- */
 
 /* A model that can be asked for: of the catalog, or a model folder of this machine. */

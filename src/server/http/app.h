@@ -7,6 +7,7 @@
 #include "server/http/events.h"
 #include "server/http/http_app.h"
 #include "server/http/router.h"
+#include "server/http/session.h"
 
 enum { APP_DIALECTS_MAX = 16 };
 
@@ -17,6 +18,7 @@ struct http_app {
     struct router *router;
     struct count *count;
     struct events *events;
+    struct sessions *sessions;
     struct http_server *server; /* NULL: somebody else's, or none yet */
 };
 
@@ -28,7 +30,7 @@ struct app_note {
     struct router_match match;
 };
 
-/* The rows that are this folder's own: / and /metrics. */
+/* The rows that are this folder's own: /, /metrics and the session. */
 extern const struct dialect app_dialect;
 
 #endif

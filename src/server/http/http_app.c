@@ -72,7 +72,12 @@ static int authenticate(struct http_app *app, const struct http_request *head, s
     int rc = 0;
     if (!(route->flags & DIALECT_OPEN)) {
         bool sent = headers_token(head, token);
-        rc = api_authenticate(app->settings.api, sent ? token : NULL, &note->caller, problem);
+        if (!sent) {
+            rc = sessions_token(app->sessions, head, token, problem);
+            sent = rc > 0;
+        }
+        if (rc >= 0)
+            rc = api_authenticate(app->settings.api, sent ? token : NULL, &note->caller, problem);
         if (rc == 0 && route->scope)
             rc = api_require(&note->caller, (enum store_scope)route->scope, problem);
         /* who only looks is not counted: clients poll */
@@ -317,6 +322,8 @@ int http_app_create(struct http_app **ret_app, const struct http_app_settings *s
                                                      .clients_max = (size_t)config->limits.sse_clients_max,
                                                      .backlog_max = (size_t)config->limits.events_backlog_max},
                            err);
+    if (rc == 0)
+        rc = sessions_create(&app->sessions, settings->api, settings->store, err);
     if (rc < 0)
         http_app_close(app, 0);
     else
@@ -360,6 +367,7 @@ void http_app_close(struct http_app *app, int64_t grace_ms)
     events_stop(app->events);
     http_server_close(app->server, grace_ms);
     events_destroy(app->events);
+    sessions_destroy(app->sessions);
     count_destroy(app->count);
     router_destroy(app->router);
     free(app);

@@ -1,4 +1,4 @@
-/* The addresses that are the server's own: the page at / and /metrics. */
+/* The addresses that are the server's own: the page at /, /metrics, and the session of a browser. */
 #include <string.h>
 
 #include "base/base.h"
@@ -56,6 +56,10 @@ static int metrics(struct dialect_call *call)
 static const struct dialect_route routes[] = {
     {HTTP_GET, "/", 0, DIALECT_OPEN, DIALECT_BODY_NONE, DIALECT_SIZE_SMALL, page},
     {HTTP_GET, "/metrics", 0, DIALECT_OPEN, DIALECT_BODY_NONE, DIALECT_SIZE_SMALL, metrics},
+    {HTTP_POST, "/conch/v1/session", 0, DIALECT_OPEN, DIALECT_BODY_JSON, DIALECT_SIZE_SMALL, session_open},
+    {HTTP_GET, "/conch/v1/session", 0, DIALECT_OPEN, DIALECT_BODY_NONE, DIALECT_SIZE_SMALL, session_show},
+    {HTTP_DELETE, "/conch/v1/session", 0, DIALECT_OPEN, DIALECT_BODY_NONE, DIALECT_SIZE_SMALL, session_end},
+    {HTTP_POST, "/conch/v1/session/links", 0, 0, DIALECT_BODY_NONE, DIALECT_SIZE_SMALL, session_link},
 };
 
 static void refuse(const struct dialect *dialect, const struct dialect_refusal *refusal,

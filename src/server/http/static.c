@@ -99,8 +99,10 @@ static int send_landing(struct http_response *response)
 
 bool static_answer(const struct static_file *site, const struct http_request *request, struct http_response *response)
 {
-    bool root = strcmp(request->path, "/") == 0;
-    const struct static_file *file = find(site, root ? "/index.html" : request->path);
+    const bool root = strcmp(request->path, "/") == 0;
+    /* places of the studio are addresses of one page */
+    const bool place = root || strcmp(request->path, "/studio") == 0 || text_begins(request->path, "/studio/");
+    const struct static_file *file = find(site, place ? "/index.html" : request->path);
     if (!file && !root)
         return false;
     if ((file ? send(file, request, response) : send_landing(response)) < 0) {

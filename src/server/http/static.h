@@ -20,8 +20,9 @@ struct static_file {
 /* The table that is built in; it may be empty. */
 extern const struct static_file static_site[];
 
-/* Whether there is an answer for this GET or HEAD: a file of the site, or "/" (its index.html, or a plain page that
- * says what this is). When true the response is written. */
+/* Whether there is an answer for this GET or HEAD: a file of the site, "/" (its index.html, or a plain page that says
+ * what this is), or a place below /studio (the same index.html: the page itself knows what to show there). When true
+ * the response is written. */
 bool static_answer(const struct static_file *site, const struct http_request *request, struct http_response *response);
 
 #endif
