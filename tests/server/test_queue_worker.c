@@ -236,6 +236,26 @@ static void a_running_job_is_cancelled_and_costs_nothing(void **state)
     qt_money(QT_MONEY - 1000, 0);
 }
 
+static void a_clip_that_came_after_the_cancel_is_dropped(void **state)
+{
+    struct fake fake = fake_make();
+    fake.hold = fake.deaf = true;
+    struct qt_worker *worker = fake_start(&fake);
+    const int64_t id = qt_submit(&(struct qt_job){.seconds = 1});
+    struct store_job row = qt_wait(id, IN(JOB_RUNNING), 5);
+    store_job_finish(&row);
+    qt_cancel(id);
+    for (int i = 0; i < 300 && atomic_load(&fake.cancels) == 0; i++)
+        qt_sleep_ms(10);
+    atomic_store(&fake.hold, false); /* it ends as if it had not heard */
+    row = qt_wait(id, ENDED, 5);
+    assert_int_equal(row.job.state, JOB_CANCELLED);
+    store_job_finish(&row);
+    qt_worker_stop(worker);
+    assert_int_equal(qt_blob_count(), 0);
+    qt_money(QT_MONEY, 0);
+}
+
 static void a_worker_that_stops_hands_its_job_back(void **state)
 {
     struct fake fake = fake_make();
@@ -466,6 +486,7 @@ int main(void)
         qt_test(a_job_becomes_a_clip_with_the_real_model),
         qt_test(the_log_of_a_job_has_a_line_for_each_phase),
         qt_test(a_running_job_is_cancelled_and_costs_nothing),
+        qt_test(a_clip_that_came_after_the_cancel_is_dropped),
         qt_test(a_worker_that_stops_hands_its_job_back),
         qt_test(what_is_not_allowed_blocks_at_once_and_is_not_charged),
         qt_test(a_passing_error_is_tried_again),
