@@ -1,4 +1,5 @@
 /* What server/http does for every dialect: keys, words of refusals, headers, limits, counters. */
+#include "server/http/app.h"
 #include "web.h"
 
 #define JOBS "/conch/v1/jobs"
@@ -249,12 +250,12 @@ static json_t *description(void)
 
 static bool has_route(const char *path, const char *method)
 {
-    if (strcmp(path, "/metrics") == 0) /* server/http's own */
-        return strcmp(method, "get") == 0;
-    for (size_t i = 0; i < dialect_conch.route_count; i++)
-        if (strcmp(dialect_conch.routes[i].pattern, path) == 0 &&
-            strcmp(method_names[dialect_conch.routes[i].method], method) == 0)
-            return true;
+    const struct dialect *const dialects[] = {&dialect_conch, &app_dialect /* server/http's own */};
+    for (size_t k = 0; k < 2; k++)
+        for (size_t i = 0; i < dialects[k]->route_count; i++)
+            if (strcmp(dialects[k]->routes[i].pattern, path) == 0 &&
+                strcmp(method_names[dialects[k]->routes[i].method], method) == 0)
+                return true;
     return false;
 }
 

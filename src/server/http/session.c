@@ -210,8 +210,7 @@ static struct hash_hex pass_proof(const struct sessions *sessions, const struct 
 /* ---- the cookie ---- */
 
 /* The value of our cookie in the request, copied; false: there is none. */
-static bool cookie_find(const struct sessions *sessions, const struct http_request *request,
-                        char ret[COOKIE_BYTES_MAX])
+static bool cookie_find(const struct sessions *sessions, const struct http_request *request, char ret[COOKIE_BYTES_MAX])
 {
     const size_t name = strlen(sessions->cookie);
     for (size_t i = 0; i < request->header_count; i++) {
@@ -263,8 +262,8 @@ static int cookie_set(const struct sessions *sessions, const struct dialect_call
 
 /* ---- what other sites make a browser send ---- */
 
-/* Browsers say where a request comes from: Sec-Fetch-Site, and where that is missing Origin, whose host must then be the
- * one that was asked. Programs say neither. */
+/* Browsers say where a request comes from: Sec-Fetch-Site, and where that is missing Origin, whose host must then be
+ * the one that was asked. Programs say neither. */
 static bool from_here(const struct http_request *request)
 {
     const char *site = http_header(request, "Sec-Fetch-Site"), *origin = http_header(request, "Origin");
