@@ -116,6 +116,10 @@ static int text_matches(const char *kind, const char *argument, const char *valu
         return *value != '\0';
     if (strcmp(kind, "has") == 0)
         return strstr(value, argument) != NULL;
+    if (strcmp(kind, "text") == 0 && *value) {
+        keep(argument, value);
+        return 1;
+    }
     if ((strcmp(kind, "id") != 0 || !is_decimal(value)) && (strcmp(kind, "url") != 0 || strncmp(value, "http", 4) != 0))
         return 0;
     keep(argument, value);

@@ -13,8 +13,8 @@
  *
  * Host, Connection: close and Content-Length are added. {name} stands for what was set or captured before. In expected
  * JSON objects may have more members than are named; arrays may not. A text there may be {any} (not empty), {id} (a
- * decimal id), {number}, {url}, {none} (no such member), {has:words}; {id:name}, {number:name} and {url:name} also keep
- * the value, {url:name} its path as name.path. */
+ * decimal id), {number}, {url}, {none} (no such member), {has:words}; {text:name} (not empty), {id:name}, {number:name}
+ * and {url:name} also keep the value, {url:name} its path as name.path. */
 #ifndef TESTS_SERVER_WIRE_H
 #define TESTS_SERVER_WIRE_H
 

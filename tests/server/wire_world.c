@@ -193,10 +193,11 @@ int wire_world_act(void *context, const char *words)
         const char *verb;
         enum job_state until;
     } verbs[] = {{"start", JOB_RUNNING}, {"finish", JOB_SUCCEEDED}, {"fail", JOB_FAILED}, {"block", JOB_BLOCKED}};
-    char verb[16], id[20], text[200] = "";
+    char verb[16], id[40], text[200] = "";
     struct act act = {.now_ms = clock_wall_ms(), .text = text};
     conch_error err = {0};
-    if (sscanf(words, "%15s %19s %199[^\n]", verb, id, text) < 2 || !id_parse(id, &act.id))
+    if (sscanf(words, "%15s %39s %199[^\n]", verb, id, text) < 2 ||
+        !id_parse(id + strcspn(id, "0123456789"), &act.id)) /* "video_17" is 17 */
         return -1;
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
         if (strcmp(verb, verbs[i].verb) == 0)

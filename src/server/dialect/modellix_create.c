@@ -21,10 +21,19 @@ static const char *nearest(const char *slug)
     return text_nearest(slug, names, count);
 }
 
+/* "-t2i", "-i2i" */
+static bool makes_pictures(const char *slug)
+{
+    const size_t size = strlen(slug);
+    return size > 4 && (strcmp(slug + size - 4, "-t2i") == 0 || strcmp(slug + size - 4, "-i2i") == 0);
+}
+
 static int refuse_model(struct api_problem *problem, const char *slug)
 {
     const char *near = nearest(slug);
-    if (near)
+    if (makes_pictures(slug))
+        api_refuse(problem, API_NOT_FOUND, "model", "no model of this server makes pictures: '%.100s'", slug);
+    else if (near)
         api_refuse(problem, API_NOT_FOUND, "model", "there is no model '%.100s' here; '%s' was probably meant", slug,
                    near);
     else

@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "server/dialect/dialect_rename.h"
 #include "server/dialect/modellix.h"
 
@@ -47,6 +48,12 @@ static const struct dialect_name names[] = {
     {NULL, NULL},
 };
 
+/* "a text", "true or false", ... : not a value but the form of one. */
+static bool is_type(const char *allowed)
+{
+    return strcmp(allowed, "a text") == 0 || strcmp(allowed, "true or false") == 0 || text_begins(allowed, "an ");
+}
+
 static struct row row_of(const struct api_problem *problem)
 {
     struct row row = rows[problem->kind];
@@ -56,7 +63,7 @@ static struct row row_of(const struct api_problem *problem)
         return row;
     if (strstr(problem->text, " is missing"))
         row.category = "Missing required parameter";
-    else if (strcmp(problem->field, "body") == 0)
+    else if (strcmp(problem->field, "body") == 0 || is_type(problem->allowed))
         row.category = "Invalid format";
     else if (problem->allowed[0] && problem->value[0])
         row.category = "Value out of range";

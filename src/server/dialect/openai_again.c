@@ -79,6 +79,16 @@ static int64_t seconds_near(const struct catalog_model *model, const struct stor
     return best ? best : row->seconds;
 }
 
+/* What was asked for beside the columns of the row. */
+static void details_take(const json_t *details, struct api_submit *submit)
+{
+    const char *optimizer = json_string_value(json_object_get(details, "optimizer"));
+    submit->optimizer = optimizer && strcmp(optimizer, "off") == 0 ? API_OFF : API_ON;
+    submit->negative = json_string_value(json_object_get(details, "negative"));
+    submit->steps = (int)json_integer_value(json_object_get(details, "steps"));
+    submit->guidance = json_number_value(json_object_get(details, "guidance"));
+}
+
 int openai_again_make(const struct api_job *job, const struct catalog *catalog, const char *prompt,
                       struct openai_create *ret, struct api_problem *ret_problem)
 {
@@ -93,6 +103,7 @@ int openai_again_make(const struct api_job *job, const struct catalog *catalog, 
                                       .seconds = seconds_near(catalog_find(catalog, row->model), row),
                                       .seed = row->seed,
                                       .media = ret->media};
+    details_take(api_job_details(job), &ret->submit);
     for (size_t i = 0; i < job->input_count; i++) {
         snprintf(ret->fields[i], sizeof ret->fields[i], "input_reference");
         ret->media[i] = (struct api_media){

@@ -279,7 +279,7 @@ static int variant_read(struct dialect_call *call, enum variant *ret)
 }
 
 /* 400 while it is being made and 404 when nothing will come, as clients tell these apart. */
-static int not_there(struct dialect_call *call, const struct api_job *job)
+static int not_there(struct dialect_call *call, const struct api_job *job, enum variant variant)
 {
     const struct openai_id id = openai_id(job->row.job.id);
     if (!job_terminal(job->row.job.state))
@@ -288,6 +288,8 @@ static int not_there(struct dialect_call *call, const struct api_job *job)
     if (job->row.job.state != JOB_SUCCEEDED)
         return api_refuse(&call->problem, API_NOT_FOUND, "video_id", "video %s failed, so there is nothing to download",
                           id.text);
+    if (variant == VARIANT_THUMBNAIL && job->file.id)
+        return api_refuse(&call->problem, API_NOT_FOUND, "video_id", "video %s has no thumbnail", id.text);
     return api_refuse(&call->problem, API_NOT_FOUND, "video_id", "the files of video %s have expired", id.text);
 }
 
@@ -302,7 +304,7 @@ int openai_content(struct dialect_call *call)
     const struct store_file *file = variant == VARIANT_VIDEO ? &job.file : &job.poster;
     int rc = 0;
     if (job.row.job.state != JOB_SUCCEEDED || !file->id) {
-        rc = not_there(call, &job);
+        rc = not_there(call, &job, variant);
     } else {
         call->file.file = *file;
         call->outcome = DIALECT_FILE;

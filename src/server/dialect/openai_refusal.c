@@ -53,7 +53,8 @@ static const struct dialect_name names[] = {
 
 static const char *code_of(const struct row *row, const struct api_problem *problem)
 {
-    const bool input = problem->kind == API_INVALID || problem->kind == API_UNAVAILABLE_HERE;
+    const bool input = problem->kind == API_INVALID || problem->kind == API_UNAVAILABLE_HERE ||
+                       problem->kind == API_NOT_FOUND;
     if (input && strcmp(problem->field, "model") == 0)
         return "model_not_found";
     if (problem->kind == API_INVALID && strstr(problem->text, " is missing"))

@@ -35,6 +35,8 @@ bool headers_token(const struct http_request *request, char ret[HEADERS_TOKEN_BY
     if (token)
         return token_copy(token, ret);
     value = http_header(request, "x-api-key");
+    if (!value)
+        value = http_header(request, "api-key"); /* as Azure's clients call it */
     return value && token_copy(value, ret);
 }
 
