@@ -12,6 +12,7 @@ rmSync(out, { recursive: true, force: true });
 mkdirSync(join(out, 'assets'), { recursive: true });
 
 const result = await build({
+    absWorkingDir: here,
     entryPoints: { studio: 'src/main.tsx', style: 'src/style.css' },
     outdir: join(out, 'assets'),
     entryNames: '[name]-[hash]',

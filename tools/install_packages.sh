@@ -12,7 +12,11 @@ if ! command -v dpkg-query >/dev/null; then
 fi
 wanted=
 for group; do
-    wanted="$wanted $(sed -n "s/^$group //p" "$list" | tr '\n' ' ')"
+    for line in $(awk -v group="$group" '$1 == group { print $2 ":" $3 }' "$list"); do
+        command=${line#*:}
+        [ -n "$command" ] && command -v "$command" >/dev/null && continue
+        wanted="$wanted ${line%%:*}"
+    done
 done
 installed=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null | sed -n 's/ installed$//p' || true)
 missing=
