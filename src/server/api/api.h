@@ -105,6 +105,8 @@ int api_authenticate(struct api *api, const char *token, struct api_caller *ret_
                      struct api_problem *ret_problem);
 /* API_FORBIDDEN names the scope that is missing. */
 int api_require(const struct api_caller *caller, enum store_scope scope, struct api_problem *ret_problem);
+/* Whether pages of this origin may use the server: the configuration's server.cors_origins. */
+bool api_origin_allowed(const struct api *api, const char *origin);
 /* Counts a request against the key's requests a minute. For the layer above, once a request: verbs do not. */
 int api_rate(struct api *api, const struct api_caller *caller, struct api_problem *ret_problem);
 

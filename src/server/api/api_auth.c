@@ -4,6 +4,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/text.h"
 #include "server/api/api_state.h"
 
 struct hash api_key_hash(const struct api *api, const char *token)
@@ -134,4 +135,13 @@ int api_rate(struct api *api, const struct api_caller *caller, struct api_proble
     snprintf(ret_problem->allowed, sizeof ret_problem->allowed, "%lld requests a minute", (long long)limit);
     ret_problem->retry_after_s = wait_s;
     return -1;
+}
+
+bool api_origin_allowed(const struct api *api, const char *origin)
+{
+    const struct config_list *list = &api->config->server.cors_origins;
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], "*") == 0 || text_equal_nocase(list->items[i], origin))
+            return true;
+    return false;
 }

@@ -5,8 +5,9 @@
 
 #include "server/dialect/dialect_json.h"
 
-const struct dialect *const dialect_all[] = {&dialect_conch,    &dialect_fal,    &dialect_minimax1,  &dialect_minimax2,
-                                             &dialect_modellix, &dialect_openai, &dialect_replicate, NULL};
+const struct dialect *const dialect_all[] = {&dialect_conch,    &dialect_fal,       &dialect_mcp,
+                                             &dialect_minimax1, &dialect_minimax2,  &dialect_modellix,
+                                             &dialect_openai,   &dialect_replicate, NULL};
 
 const struct dialect *dialect_of_callback(const char *style)
 {
