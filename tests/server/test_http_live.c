@@ -248,6 +248,14 @@ static bool reader_has(struct reader *reader, const char *word)
     return has;
 }
 
+static size_t reader_count(struct reader *reader)
+{
+    pthread_mutex_lock(&reader->lock);
+    size_t count = reader->count;
+    pthread_mutex_unlock(&reader->lock);
+    return count;
+}
+
 static void reader_wait(struct reader *reader, const char *word)
 {
     for (int i = 0; i < 500 && !reader_has(reader, word); i++)
@@ -342,9 +350,9 @@ static void many_events_come_in_order_and_without_a_gap(void **state)
     reader_start(&reader, "/conch/v1/events", "0");
     for (int i = 0; i < EVENTS / 2; i++)
         submit();
-    for (int i = 0; i < 500 && __atomic_load_n(&reader.count, __ATOMIC_RELAXED) < EVENTS; i++)
+    for (int i = 0; i < 500 && reader_count(&reader) < EVENTS; i++)
         sleep_ms(10);
-    assert_int_equal(reader.count, EVENTS);
+    assert_int_equal(reader_count(&reader), EVENTS);
     reader_end(&reader, false);
 }
 

@@ -2,9 +2,9 @@
  * streams, files and the embedded site. What an answer says is the dialects' matter (dialect/dialect.h tells what is
  * done for them here), how bytes travel is net/http_server's.
  *
- * A request that came in by a key is authenticated, checked for its scope and counted against the key's rate before any
- * byte of its body is taken. A key is read from Authorization (Bearer K or Key K) or x-api-key, never from the address;
- * a browser may have a session instead (session.h).
+ * A request that came in by a key is authenticated, checked for its scope and, unless it only looks (GET, HEAD),
+ * counted against the key's rate before any byte of its body is taken. A key is read from Authorization (Bearer K or
+ * Key K) or x-api-key, never from the address; a browser may have a session instead (session.h).
  *
  * Besides the dialects' routes: / (the site, or a plain page that says what this is), /metrics (from this machine, or
  * with an admin key), and the files of the site.
