@@ -4,9 +4,9 @@
  *
  * What that layer does for every dialect, in this order: finds the route (404, 405 with Allow, HEAD, OPTIONS and CORS),
  * authenticates (Authorization: Bearer K or Key K, or x-api-key: K), checks the scope, counts what is no GET or HEAD
- * against the key's rate, limits the body, parses JSON (depth limits.json_depth_max, duplicate keys refused), calls the handler;
- * then `finish` of the dialect for its own headers, X-Request-Id, Retry-After of a refusal, security headers, log and
- * metrics. Every refusal on the way, also one before a handler ran, is worded by the dialect's `refuse`. */
+ * against the key's rate, limits the body, parses JSON (depth limits.json_depth_max, duplicate keys refused), calls the
+ * handler; then `finish` of the dialect for its own headers, X-Request-Id, Retry-After of a refusal, security headers,
+ * log and metrics. Every refusal on the way, also one before a handler ran, is worded by the dialect's `refuse`. */
 #ifndef SERVER_DIALECT_DIALECT_H
 #define SERVER_DIALECT_DIALECT_H
 
