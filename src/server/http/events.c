@@ -65,8 +65,7 @@ static bool concerns(const struct stream *stream, const struct store_event *even
     return !stream->wants.account_id || stream->wants.account_id == event->account_id;
 }
 
-static int event_text(struct events *events, struct stream *stream, const struct store_event *event,
-                      conch_error *err)
+static int event_text(struct events *events, struct stream *stream, const struct store_event *event, conch_error *err)
 {
     char id[24];
     buf_clear(&events->name);
