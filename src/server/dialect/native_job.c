@@ -76,6 +76,21 @@ static void request(struct out *out, const struct api_job *job, const json_t *de
     out_integer(out, "priority", row->job.priority);
 }
 
+/* What was asked for beyond prompt and shape; null: the default. */
+static void settings(struct out *out, const json_t *details)
+{
+    static const char *const names[] = {"optimizer", "steps", "guidance", "watermark", "pretreatment", "expansion"};
+    out_object(out, "settings");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const json_t *value = json_object_get(details, names[i]);
+        if (value)
+            out_json(out, names[i], value);
+        else
+            out_null(out, names[i]);
+    }
+    out_object_end(out);
+}
+
 static void progress(struct out *out, const struct native_view *view, const struct api_job *job)
 {
     const struct store_job *row = &job->row;
@@ -164,6 +179,7 @@ void native_job(struct out *out, const char *key, const struct native_view *view
     out_object(out, key);
     identity(out, job);
     request(out, job, details);
+    settings(out, details);
     progress(out, view, job);
     outcome(out, job, details);
     native_media(out, "video", view, &job->file);
