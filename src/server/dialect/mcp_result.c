@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/dialect/dialect_rename.h"
 #include "server/dialect/mcp.h"
 
 enum { LINE_BYTES = 600 };
@@ -23,9 +24,16 @@ void mcp_text_result(struct out *out, bool is_error, const char *text)
     out_flag(out, "isError", is_error);
 }
 
-/* A refusal is for the model to read and to mend. */
-void mcp_problem_result(struct out *out, const struct api_problem *problem)
+/* A refusal is for the model to read and to mend, so it speaks of the tool's arguments. */
+void mcp_problem_result(struct out *out, const struct api_problem *given)
 {
+    static const struct dialect_name names[] = {
+        {"seconds", "duration"},           {"ratio", "aspect_ratio"},          {"first_frame", "first_frame_image"},
+        {"picture", "first_frame_image"},  {"last_frame", "last_frame_image"}, {"subjects", "subject_reference"},
+        {"optimizer", "prompt_optimizer"}, {"negative", "negative_prompt"},    {NULL, NULL}};
+    struct api_problem renamed = *given;
+    const struct api_problem *problem = &renamed;
+    dialect_rename(&renamed, names);
     mcp_text_result(out, true, problem->text);
     out_object(out, "structuredContent");
     out_object(out, "error");
@@ -105,9 +113,10 @@ void mcp_job_result(struct out *out, const struct api_job *job, const char *link
     else if (done)
         snprintf(text, sizeof text, "The video is gone: it was kept until its time was over, or deleted. Task ID: %lld",
                  (long long)row->job.id);
+    else if (row->job.state == JOB_CANCELLED)
+        snprintf(text, sizeof text, "Video generation was cancelled. Task ID: %lld", (long long)row->job.id);
     else
-        snprintf(text, sizeof text, "Video generation %s: %.900s. Task ID: %lld",
-                 row->job.state == JOB_CANCELLED ? "was cancelled" : "failed", dialect_job_reason(job),
+        snprintf(text, sizeof text, "Video generation failed: %.900s. Task ID: %lld", dialect_job_reason(job),
                  (long long)row->job.id);
     mcp_text_result(out, ended && !(done && link), text);
     job_data(out, job, link);
@@ -201,18 +210,29 @@ static void model_data(struct out *out, const struct api_model *model)
     out_object_end(out);
 }
 
+/* "768P 6 or 10 s", "2K 4 to 15 s" */
+static int output_words(struct buf *text, const struct catalog_output *output)
+{
+    const int first = output->seconds[0], last = output->seconds[output->second_count - 1];
+    if (first == last)
+        return buf_append_format(text, NULL, " %s %d s", output->resolution, first);
+    return buf_append_format(text, NULL, " %s %d %s %d s", output->resolution, first,
+                             output->second_count == 2 ? "or" : "to", last);
+}
+
 static int model_line(struct buf *text, const struct api_model *model)
 {
     const struct catalog_model *facts = model->model;
     int rc = buf_append_format(text, NULL, "%s:", facts->slug);
     for (size_t i = 0; i < facts->output_count && rc == 0; i++) {
         const struct catalog_output *output = &facts->outputs[i];
-        bool seen = false;
+        bool seen = !output->second_count;
         for (size_t k = 0; k < i && !seen; k++)
             seen = strcmp(facts->outputs[k].resolution, output->resolution) == 0;
-        if (!seen && output->second_count)
-            rc = buf_append_format(text, NULL, "%s %s %d to %d s", i ? "," : "", output->resolution, output->seconds[0],
-                                   output->seconds[output->second_count - 1]);
+        if (!seen && i)
+            rc = buf_append_text(text, ",", NULL);
+        if (!seen && rc == 0)
+            rc = output_words(text, output);
     }
     if (rc < 0)
         return rc;
