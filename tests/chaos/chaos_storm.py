@@ -168,12 +168,16 @@ class Storm:
     # ---- afterwards ----
 
     def calm(self):
-        """Cancels what still waits, and sees all to their end."""
+        """Waits for some clips, cancels what still waits then, and sees all to their end."""
         def left():
             return rows(self.data, "SELECT id FROM job WHERE state NOT IN (4, 5, 6, 7)")
+        until("three clips", lambda: len(left()) == 0 or self.clips() >= 3, pause=0.3)
         for row in left():
             check(self.sure("POST", "/conch/v1/jobs/%d/cancel" % row[0], None).status in (200, 409), "no cancelling")
         until("an end of all jobs", lambda: not left(), pause=0.3)
+
+    def clips(self):
+        return rows(self.data, "SELECT count(*) FROM job WHERE state = 4")[0][0]
 
     def judge(self, start):
         known = {str(row[0]) for row in rows(self.data, "SELECT id FROM job")}
@@ -203,10 +207,9 @@ def storm():
         books(folder.data)
         check(storm.server.stop() == 0, "the server does not stop cleanly")
         books(folder.data)
-        made = rows(folder.data, "SELECT count(*) FROM job WHERE state = 4")[0][0]
         print("# " + ", ".join("%s %d" % item for item in sorted(storm.counts.items())))
         return "kills: %d of the API, %d of the engine, %d of the relay; %d jobs acknowledged, %d clips" % (
-            storm.kills["api"], storm.kills["engine"], storm.kills["relay"], len(storm.acknowledged), made)
+            storm.kills["api"], storm.kills["engine"], storm.kills["relay"], len(storm.acknowledged), storm.clips())
 
 
 if __name__ == "__main__":
