@@ -287,6 +287,18 @@ static void lists_have_pages(void **state)
         API_INVALID, "limit");
 }
 
+/* One engine makes the clips of both. */
+static void a_rehearsal_and_a_local_job_wait_in_one_queue(void **state)
+{
+    world_start(NULL);
+    struct api_submit rehearsal = world_ask(HAILUO, "a red ball");
+    world_submit(&world.admin, &rehearsal);
+    const int64_t id = submit("a red ball");
+    assert_done(api_job_get(world.api, &world.admin, id, &job, &world.problem));
+    assert_int_equal(job.place, 1);
+    api_job_finish(&job);
+}
+
 static void events_tell_of_a_job_from_its_beginning(void **state)
 {
     world_start(NULL);
@@ -334,6 +346,7 @@ int main(void)
         api_test(only_jobs_of_unknown_fate_are_given_up),
         api_test(a_job_of_unknown_fate_is_given_up_with_or_without_its_price),
         api_test(lists_have_pages),
+        api_test(a_rehearsal_and_a_local_job_wait_in_one_queue),
         api_test(events_tell_of_a_job_from_its_beginning),
         api_test(the_preview_of_a_running_job_is_its_newest_picture),
     };

@@ -61,12 +61,32 @@ static int64_t eta_of(struct api *api, const struct api_job *job, int64_t now_ms
     return now_ms + (job->place / workers + 1) * clip_ms;
 }
 
+/* One engine makes the clips of both, so both stand in one queue. */
+static int place_read(struct store_tx *tx, struct api_job *job, conch_error *err)
+{
+    static const char *const engine[] = {"local", "sandbox"};
+    int64_t place = 0, ahead;
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_LEN(engine); i++)
+        found |= job->row.backend && strcmp(job->row.backend, engine[i]) == 0;
+    if (!found)
+        return store_job_place(tx, &job->row.job, job->row.backend, &job->place, err);
+    for (size_t i = 0; i < ARRAY_LEN(engine); i++) {
+        const int rc = store_job_place(tx, &job->row.job, engine[i], &ahead, err);
+        if (rc < 0)
+            return rc;
+        place += ahead;
+    }
+    job->place = place;
+    return 0;
+}
+
 int api_job_complete(struct api *api, struct store_tx *tx, struct api_job *ret, conch_error *err)
 {
     job_begin(ret);
     int rc = 0;
     if (ret->row.job.state == JOB_QUEUED)
-        rc = store_job_place(tx, &ret->row.job, ret->row.backend, &ret->place, err);
+        rc = place_read(tx, ret, err);
     if (rc == 0)
         rc = file_read_live(tx, ret->row.file_id, &ret->file, err);
     if (rc == 0)
