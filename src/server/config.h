@@ -100,7 +100,7 @@ struct config {
     } fetch;
     struct {
         int64_t attempts, span_ms, timeout_ms, challenge_timeout_ms;
-        char *signing_secret; /* "": made at the first start and stored with the data */
+        char *signing_secret; /* "": each account has its own */
     } webhooks;
     struct {
         int64_t starting_microusd;

@@ -220,7 +220,7 @@ static const struct config_key keys[] = {
     DURATION(webhooks, "challenge_timeout", challenge_timeout_ms, 100, MINUTE, "3s",
              "How long it may take to answer the challenge of a new callback_url."),
     TEXT(CONFIG_TEXT, webhooks, "signing_secret", signing_secret, "",
-         "Webhooks are signed with it. Empty: made at the first start and kept with the data.",
+         "Webhooks are signed with it. Empty: each account has its own, shown by GET /conch/v1/webhook-secret.",
          .check = is_signing_secret, .wanted = "at least 24 characters", .secret = true, .max = 256),
 
     INT(credits, "starting_microusd", starting_microusd, 0, INT64_C(1000000000000), "10000000",

@@ -1,5 +1,8 @@
 /* The native interface over a real store: what it answers and what it refuses. Every answer is checked against
  * docs/api/openapi.json by web_send. */
+#include "base/encode.h"
+#include "base/hash.h"
+#include "server/dialect/dialect.h"
 #include "web.h"
 
 #define JOBS   "/conch/v1/jobs"
@@ -21,6 +24,42 @@ static const char *job_path(int64_t id, const char *rest)
     char *path = paths[next++ % 4];
     snprintf(path, sizeof paths[0], JOBS "/%lld%s", (long long)id, rest);
     return path;
+}
+
+/* ---- callbacks ---- */
+
+static void a_receiver_can_check_who_calls(void **state)
+{
+    (void)state;
+    conch_error err = {0};
+    struct api_job job;
+    struct dialect_header headers[DIALECT_MESSAGE_HEADERS_MAX];
+    struct buf secret, code;
+    size_t count = 0;
+    buf_init(&secret, 64);
+    buf_init(&code, 64);
+    const int64_t id = submitted("");
+    struct web_answer *answer = web_get("/conch/v1/webhook-secret");
+    web_expect(answer, 200);
+    const char *text = web_text(answer, "secret") + strlen("whsec_");
+    assert_int_equal(encode_decode(&secret, ENCODE_BASE64, text, strlen(text), &err), 0);
+    assert_int_equal(api_job_show(web.api, id, &job, &err), 0);
+    const struct dialect_message message = {
+        .job = &job, .id = "msg_1", .at_s = 1700000000, .body = "{}", .body_size = 2};
+    assert_int_equal(dialect_conch.callback_sign(web.api, &message, headers, &count, &err), 0);
+    const struct hash mac = hash_hmac_sha256(secret.data, secret.size, "msg_1.1700000000.{}", 19);
+    assert_int_equal(encode(&code, ENCODE_BASE64, mac.bytes, sizeof mac.bytes, &err), 0);
+    assert_int_equal(count, 3);
+    assert_string_equal(headers[2].name, "webhook-signature");
+    assert_string_equal(headers[2].value + strlen("v1,"), code.data);
+    /* the operator's secret is not for every account to see */
+    free(web.config.webhooks.signing_secret);
+    web.config.webhooks.signing_secret = strdup("a secret of the operator's");
+    web_expect(web_get("/conch/v1/webhook-secret"), 501);
+    assert_int_equal(dialect_conch.callback_sign(web.api, &message, headers, &count, &err), CONCH_ERR_UNSUPPORTED);
+    api_job_finish(&job);
+    buf_finish(&secret);
+    buf_finish(&code);
 }
 
 /* ---- create ---- */
@@ -646,6 +685,7 @@ static void a_preview_is_not_there_until_there_is_one(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        web_test(a_receiver_can_check_who_calls),
         web_test(a_job_is_made_shown_and_listed),
         web_test(a_field_nobody_knows_is_refused_by_name),
         web_test(what_is_not_allowed_names_field_value_and_what_is),

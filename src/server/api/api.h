@@ -304,6 +304,8 @@ void api_sign(const struct api *api, const void *data, size_t size, uint8_t ret_
 
 /* What an account's receivers check HMAC signatures of callbacks with; no other account's is the same. */
 struct hash api_webhook_secret(const struct api *api, int64_t account_id);
+/* Whether Conch's own callbacks are signed with it; false: with the operator's webhooks.signing_secret. */
+bool api_webhook_secret_own(const struct api *api);
 
 /* A proof that a text (an address without its proof) comes from here: 64 hex digits. Says nothing about time. */
 struct hash_hex api_proof(const struct api *api, const char *text);

@@ -46,6 +46,11 @@ struct hash api_webhook_secret(const struct api *api, int64_t account_id)
     return derive(api, name);
 }
 
+bool api_webhook_secret_own(const struct api *api)
+{
+    return !*api->config->webhooks.signing_secret;
+}
+
 struct hash_hex api_proof(const struct api *api, const char *text)
 {
     struct hash key = derive(api, "proof");

@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/text.h"
+#include "server/dialect/dialect_webhook.h"
 
 #define V1 "/conch/v1"
 
@@ -48,6 +49,7 @@ static const struct dialect_route routes[] = {
     {HTTP_GET, V1 "/account", USAGE, 0, NONE, SMALL, native_account},
     {HTTP_GET, V1 "/statement", USAGE, 0, NONE, SMALL, native_statement},
     {HTTP_GET, V1 "/usage", USAGE, 0, NONE, SMALL, native_usage},
+    {HTTP_GET, V1 "/webhook-secret", MAKE, 0, NONE, SMALL, native_webhook_secret},
     {HTTP_GET, V1 "/keys", KEYS, 0, NONE, SMALL, native_key_list},
     {HTTP_POST, V1 "/keys", KEYS, 0, JSON, SMALL, native_key_create},
     {HTTP_DELETE, V1 "/keys/{id}", KEYS, 0, NONE, SMALL, native_key_revoke},
@@ -122,6 +124,14 @@ static int callback_body(struct api *api, const struct api_job *job, const char 
     return out_finish(&out);
 }
 
+/* With the operator's secret where there is one, which the relay has; else with what /webhook-secret shows. */
+static int callback_sign(struct api *api, const struct dialect_message *message, struct dialect_header *ret,
+                         size_t *ret_count, conch_error *err)
+{
+    return api_webhook_secret_own(api) ? dialect_webhook_sign(api, message, ret, ret_count, err)
+                                       : CONCH_ERR_UNSUPPORTED;
+}
+
 static const char *const prefixes[] = {"", NULL};
 static const char *const callback_styles[] = {"conch", NULL};
 
@@ -131,7 +141,8 @@ const struct dialect dialect_conch = {.name = "conch",
                                       .route_count = ARRAY_LEN(routes),
                                       .refuse = refuse,
                                       .callback_styles = callback_styles,
-                                      .callback_body = callback_body};
+                                      .callback_body = callback_body,
+                                      .callback_sign = callback_sign};
 
 /* ---- what the handlers share ---- */
 

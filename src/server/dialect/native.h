@@ -93,7 +93,7 @@ dialect_handler native_job_create, native_job_list, native_job_get, native_job_d
 dialect_handler native_model_list, native_model_get, native_model_by_name;
 dialect_handler native_file_create, native_file_list, native_file_get, native_file_content, native_file_delete,
     native_file_link, native_link_open;
-dialect_handler native_account, native_statement, native_usage;
+dialect_handler native_account, native_statement, native_usage, native_webhook_secret;
 dialect_handler native_key_list, native_key_create, native_key_revoke;
 dialect_handler native_account_list, native_account_create, native_grant, native_worker_list;
 dialect_handler native_openapi, native_healthz, native_readyz;

@@ -1,9 +1,11 @@
-/* /conch/v1/account, /statement and /usage: what there is, what moved, what it was used for. */
+/* /conch/v1/account, /statement and /usage: what there is, what moved, what it was used for; /webhook-secret. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/time_text.h"
+#include "server/dialect/dialect_webhook.h"
 #include "server/dialect/native.h"
 
 enum { USAGE_ROWS_MAX = 8192, DAYS_DEFAULT = 30, DAYS_MAX = 366 };
@@ -283,4 +285,28 @@ int native_usage(struct dialect_call *call)
         rc = csv ? answer_csv(call, &usage) : answer_json(call, &usage);
     free(usage.rows);
     return rc;
+}
+
+/* ---- webhooks ---- */
+
+int native_webhook_secret(struct dialect_call *call)
+{
+    static const char *const known[] = {NULL};
+    struct dialect_webhook_secret secret;
+    struct out out;
+    conch_error err = {0};
+    if (dialect_known_queries(call->request, known, &call->problem) < 0)
+        return -1;
+    if (!api_webhook_secret_own(call->api))
+        return api_refuse(&call->problem, API_UNAVAILABLE_HERE, "",
+                          "callbacks are signed with the operator's own secret (webhooks.signing_secret); ask there");
+    if (dialect_webhook_secret(call->api, call->caller->key.account_id, &secret, &err) < 0)
+        return dialect_trouble(&call->problem, &err);
+    dialect_answer_begin(call, &out, &err);
+    out_object(&out, NULL);
+    out_text(&out, "object", "webhook_secret");
+    out_text(&out, "secret", secret.text);
+    out_object_end(&out);
+    hash_wipe(&secret, sizeof secret);
+    return dialect_answer_end(call, &out, 200);
 }
