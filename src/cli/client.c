@@ -20,7 +20,8 @@ static const char default_server[] = "http://127.0.0.1:8787";
 
 static bool host_is_local(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || text_begins(host, "127.") || strcmp(host, "::1") == 0;
+    bool numbers = strspn(host, "0123456789.") == strlen(host); /* 127.example.com is somebody else's */
+    return strcmp(host, "localhost") == 0 || (numbers && text_begins(host, "127.")) || strcmp(host, "::1") == 0;
 }
 
 static int base_set(struct client *client, const char *text, const char *source, conch_error *err)
@@ -67,9 +68,12 @@ static int key_set(struct client *client, const char *text, const char *source, 
 static int key_read(struct client *client, const char *path, const char *source, conch_error *err)
 {
     struct buf buf;
+    conch_error cause = {0};
     buf_init(&buf, 2 * CLIENT_KEY_BYTES_MAX);
-    int rc = file_read(&buf, path, err);
-    if (rc == 0)
+    int rc = file_read(&buf, path, &cause);
+    if (rc < 0)
+        conch_error_set(err, rc, "%s%s", strcmp(path, source) == 0 ? "" : "--key-file: ", cause.text);
+    else
         rc = key_set(client, buf.data ? buf.data : "", source, err);
     if (buf.data)
         hash_wipe(buf.data, buf.size);
@@ -195,8 +199,8 @@ int client_refusal(const struct client *client, int status, const struct buf *bo
     int rc;
     buf_init(&text, 4096);
     ret->status = status;
-    ret->transient = status == 429 || status == 502 || status == 503 || status == 504;
     ret->retry_after_ms = seconds > 0 && seconds < 86400 ? seconds * 1000 : 0;
+    ret->transient = ret->retry_after_ms || status == 502 || status == 503 || status == 504;
     if (!message) {
         rc = strange_answer(client, status, err);
         goto out;

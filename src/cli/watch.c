@@ -15,8 +15,7 @@ enum {
     EVENT_BYTES_MAX = 256 << 10,
     STREAM_BYTES_MAX = 1 << 30, /* of one connection; then the next one is opened */
     STALL_MS = 45000,           /* a server that lives sends something every 15 s */
-    REFRESH_QUEUED_MS = 3000,
-    REFRESH_RUNNING_MS = 10000,
+    REFRESH_MS = 3000,
     REFRESH_NEWS_MS = 200,
     POLL_MS = 1000,
 };
@@ -174,8 +173,7 @@ static void job_take(struct watch *watch, const json_t *job)
     progress_take(watch, job);
     watch->queue_place = json_is_integer(place) ? json_integer_value(place) : -1;
     watch->ready_ns = json_is_integer(eta) ? now + json_integer_value(eta) * 1000 * NS_OF_MS : 0;
-    int64_t period_ms = strcmp(watch->state, "queued") == 0 ? REFRESH_QUEUED_MS : REFRESH_RUNNING_MS;
-    watch->refresh_ns = now + period_ms * NS_OF_MS;
+    watch->refresh_ns = now + REFRESH_MS * NS_OF_MS;
 }
 
 /* Why it is given up, with what to do. */
