@@ -239,7 +239,7 @@ static int answer_csv(struct dialect_call *call, const struct usage *usage)
 
 static int period_read(struct dialect_call *call, struct store_usage_filter *filter)
 {
-    filter->until_ms = call->now_ms;
+    filter->until_ms = call->now_ms + 1; /* what ended this very moment is in it */
     if (dialect_query_time(call->request, "until", &filter->until_ms, &call->problem) < 0)
         return -1;
     filter->from_ms = filter->until_ms > DAYS_DEFAULT * DAY_MS ? filter->until_ms - DAYS_DEFAULT * DAY_MS : 0;
