@@ -1,17 +1,18 @@
 #!/bin/sh
 # The smaller commands.
 . "$(dirname "$0")/common"
+all='generate models doctor submit status wait fetch cancel jobs keys credits'
 
 version() { gives 0 version && grep -qE '^conch [0-9]+\.[0-9]+\.[0-9]+$' out.txt && gives 0 --version; }
-overview() { gives 0 help && for c in generate models doctor version help; do grep -qE "^  $c " out.txt || return 1; done; }
+overview() { gives 0 help && for c in $all version help; do grep -qE "^  $c " out.txt || return 1; done; }
 each_help() {
-    for c in generate models doctor version help; do
+    for c in $all version help; do
         gives 0 help $c && grep -q "^usage: conch $c" out.txt && gives 0 $c --help || return 1
     done
 }
 codes() { gives 0 help && grep -qE '^ +130  ' out.txt && grep -qE '^ +7  the disk is full' out.txt; }
 documented() { # every option and every exit code of the help is in docs/cli.md
-    for c in generate models doctor; do
+    for c in $all; do
         "$conch" help $c | sed -n 's/^  \(-., \)\{0,1\}--\([a-z-]*\).*/--\2/p' | while read -r option; do
             grep -q -- "\`$option[ \`]" "$root/docs/cli.md" || { echo "# $option is not in docs/cli.md"; exit 1; }
         done || return 1
