@@ -48,7 +48,7 @@ struct config {
         char *data; /* absolute unless the operator gave a relative one */
         int64_t threads, handlers, handler_queue_max, connections_max;
         int64_t header_bytes_max, body_bytes_max, upload_bytes_max, inflight_bytes_max, spool_bytes_max;
-        int64_t idle_timeout_ms, body_timeout_ms, stop_timeout_ms;
+        int64_t idle_timeout_ms, header_timeout_ms, body_timeout_ms, stop_timeout_ms;
         int log_level;                   /* enum log_level */
         int log_format;                  /* enum log_format */
         struct config_list cors_origins; /* "*" or origins */

@@ -118,6 +118,8 @@ static const struct config_key keys[] = {
           "Memory for all bodies being received or handled; beyond that new ones are answered 503."),
     BYTES(server, "spool_bytes_max", spool_bytes_max, MB, 64 * TB, "4G", "Disk space for all uploads being received."),
     DURATION(server, "idle_timeout", idle_timeout_ms, 1000, HOUR, "60s", "A connection on which nothing happens."),
+    DURATION(server, "header_timeout", header_timeout_ms, 100, HOUR, "30s",
+             "All headers of a request, from the first byte to the last; a byte now and then does not make it longer."),
     DURATION(server, "body_timeout", body_timeout_ms, 1000, DAY, "5m", "From the first byte of a body to its last."),
     DURATION(server, "stop_timeout", stop_timeout_ms, 0, HOUR, "10s",
              "How long requests in progress may take to end when the server is stopped."),

@@ -348,6 +348,7 @@ int http_app_listen(struct http_app *app, const char *spool_folder, conch_error 
         .inflight_bytes_max = (uint64_t)config->server.inflight_bytes_max,
         .spool_bytes_max = (uint64_t)config->server.spool_bytes_max,
         .idle_timeout_ms = config->server.idle_timeout_ms,
+        .header_timeout_ms = config->server.header_timeout_ms,
         .body_timeout_ms = config->server.body_timeout_ms,
     };
     assert(!app->server);
