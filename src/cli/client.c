@@ -322,7 +322,7 @@ int client_post(const struct client *client, const char *path, json_t *body, jso
     char *text = json_dumps(body, JSON_COMPACT);
     json_decref(body);
     if (!text)
-        return conch_error_set(err, CONCH_ERR_RANGE, "a value is not valid UTF-8");
+        return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a request");
     int rc = client_call(
         client, &(struct client_request){.path = path, .body = text, .body_size = strlen(text), .once = once.text},
         &answer, err);
@@ -330,6 +330,13 @@ int client_post(const struct client *client, const char *path, json_t *body, jso
     if (rc == 0)
         *ret_json = answer.json;
     return rc;
+}
+
+int client_set_text(json_t *body, const char *key, const char *text, const char *option, conch_error *err)
+{
+    if (text && json_object_set_new(body, key, json_string(text)) < 0)
+        return conch_error_set(err, CONCH_ERR_RANGE, "%s is not valid UTF-8", option);
+    return 0;
 }
 
 struct client_once client_once(void)

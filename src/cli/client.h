@@ -82,6 +82,10 @@ int client_get(const struct client *client, const char *path, json_t **ret_json,
 /* POST of an object, which is taken over, with an Idempotency-Key of its own. */
 int client_post(const struct client *client, const char *path, json_t *body, json_t **ret_json, conch_error *err);
 
+/* Sets a text of the user in a body; NULL sets nothing. CONCH_ERR_RANGE when it is not UTF-8; option is for the text.
+ */
+int client_set_text(json_t *body, const char *key, const char *text, const char *option, conch_error *err);
+
 /* A fresh Idempotency-Key. */
 struct client_once {
     char text[40];

@@ -104,7 +104,7 @@ static int balance(const struct client *client, const struct settings *settings,
 
 /* ---- grant ---- */
 
-static int grant_body(const struct settings *settings, const char *text, json_t **ret_body, conch_error *err)
+static int grant_body(const struct settings *settings, const char *text, json_t *body, conch_error *err)
 {
     enum money_unit unit = settings->kind && strcmp(settings->kind, "payg") != 0 ? MONEY_MILLICREDIT : MONEY_MICROUSD;
     int64_t amount;
@@ -112,21 +112,18 @@ static int grant_body(const struct settings *settings, const char *text, json_t 
         return conch_error_set(err, CONCH_ERR_RANGE, "'%.60s' is not an amount that can be granted (%s)", text,
                                unit == MONEY_MICROUSD ? "US dollars above 0 with at most 6 decimals, such as 12.50"
                                                       : "credits above 0 with at most 3 decimals, such as 100");
-    json_t *body = json_pack("{s:I}", "amount", (json_int_t)amount);
-    const struct http_field texts[] = {
-        {"kind", settings->kind}, {"expires_at", settings->expires}, {"note", settings->note}};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (texts[i].value)
-            json_object_set_new(body, texts[i].name, json_string(texts[i].value));
-    *ret_body = body;
-    return 0;
+    json_object_set_new(body, "amount", json_integer(amount));
+    int rc = client_set_text(body, "kind", settings->kind, "--kind", err);
+    if (rc == 0)
+        rc = client_set_text(body, "expires_at", settings->expires, "--expires", err);
+    return rc == 0 ? client_set_text(body, "note", settings->note, "--note", err) : rc;
 }
 
 static int grant(const struct client *client, const struct settings *settings, const char *text, conch_error *err)
 {
-    json_t *account = NULL, *body = NULL, *lot = NULL;
+    json_t *account = NULL, *body = json_object(), *lot = NULL;
     char path[96];
-    int rc = grant_body(settings, text, &body, err);
+    int rc = grant_body(settings, text, body, err);
     if (rc == 0)
         rc = account_get(client, settings, &account, err); /* whose it is, when that was not said */
     if (rc == 0) {

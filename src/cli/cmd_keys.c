@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/clock.h"
 #include "base/id.h"
+#include "base/time_text.h"
 #include "cli/client.h"
 #include "cli/command.h"
 #include "cli/job_show.h"
@@ -65,11 +67,20 @@ static void scopes_text(const json_t *key, char *ret, size_t size)
     clean_line(ret);
 }
 
+static const char *state_of(const json_t *key)
+{
+    const char *expires = json_string_value(json_object_get(key, "expires_at"));
+    int64_t ms;
+    if (json_is_string(json_object_get(key, "revoked_at")))
+        return "revoked";
+    return expires && time_text_parse(expires, &ms, NULL) == 0 && ms <= clock_wall_ms() ? "expired" : "good";
+}
+
 static int row(void *context, const json_t *key, conch_error *err)
 {
     struct table *table = context;
     char scopes[64];
-    if (!table->settings->all && json_is_string(json_object_get(key, "revoked_at")))
+    if (!table->settings->all && strcmp(state_of(key), "good") != 0)
         return 0;
     if (table->settings->json)
         return job_show_json(key, false, err);
@@ -81,8 +92,7 @@ static int row(void *context, const json_t *key, conch_error *err)
     clean_print(stdout, job_show_word(key, "name").text, 20, 1);
     printf("  %-32s  %-12s  %-19s  %s\n", scopes,
            money_write(json_integer_value(json_object_get(key, "spent_microusd")), MONEY_MICROUSD).text,
-           job_show_time(json_string_value(json_object_get(key, "used_at"))).text,
-           json_is_string(json_object_get(key, "revoked_at")) ? "revoked" : "good");
+           job_show_time(json_string_value(json_object_get(key, "used_at"))).text, state_of(key));
     return ferror(stdout) ? conch_error_set(err, CONCH_ERR_IO, "standard output is closed") : 0;
 }
 
@@ -101,56 +111,62 @@ static int list(const struct client *client, const struct settings *settings, co
 /* ---- create ---- */
 
 /* "a,b" as a list; empty entries are left out. */
-static json_t *split(const char *text)
+static int scopes_set(json_t *body, const char *text, conch_error *err)
 {
     json_t *array = json_array();
-    while (*text) {
-        size_t length = strcspn(text, ", ");
-        if (length)
-            json_array_append_new(array, json_stringn(text, length));
-        text += length + (text[length] != 0);
+    for (const char *at = text; *at;) {
+        size_t length = strcspn(at, ", ");
+        if (length && json_array_append_new(array, json_stringn(at, length)) < 0) {
+            json_decref(array);
+            return conch_error_set(err, CONCH_ERR_RANGE, "--scopes is not valid UTF-8");
+        }
+        at += length + (at[length] != 0);
     }
-    return array;
+    json_object_set_new(body, "scopes", array);
+    return 0;
 }
 
-static int create(const struct client *client, const struct settings *settings, const char *name, conch_error *err)
+static int key_body(const struct settings *settings, const char *name, json_t *body, conch_error *err)
 {
-    int64_t budget = 0;
-    json_t *body, *key = NULL;
-    if (settings->budget && !money_parse(settings->budget, MONEY_MICROUSD, &budget))
-        return conch_error_set(err, CONCH_ERR_RANGE,
-                               "--budget: '%s' is not allowed (US dollars with at most 6 decimals, such as 12.50)",
-                               settings->budget);
-    body = json_object();
-    const struct {
-        const char *name, *text;
-    } texts[] = {{"name", name},
-                 {"account_id", settings->account},
-                 {"policy", settings->policy},
-                 {"expires_at", settings->expires}};
     const struct {
         const char *name;
         int value;
     } numbers[] = {{"queued_max", settings->queued_max},
                    {"running_max", settings->running_max},
                    {"priority_max", settings->priority_max}};
-    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        if (texts[i].text)
-            json_object_set_new(body, texts[i].name, json_string(texts[i].text));
+    int64_t budget = 0;
+    if (settings->budget && !money_parse(settings->budget, MONEY_MICROUSD, &budget))
+        return conch_error_set(err, CONCH_ERR_RANGE,
+                               "--budget: '%s' is not allowed (US dollars with at most 6 decimals, such as 12.50)",
+                               settings->budget);
+    if (budget)
+        json_object_set_new(body, "budget_microusd", json_integer(budget));
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         if (numbers[i].value != UNSET)
             json_object_set_new(body, numbers[i].name, json_integer(numbers[i].value));
-    if (settings->scopes)
-        json_object_set_new(body, "scopes", split(settings->scopes));
-    if (budget)
-        json_object_set_new(body, "budget_microusd", json_integer(budget));
-    int rc = client_post(client, "/conch/v1/keys", body, &key, err);
+    int rc = client_set_text(body, "name", name, "the name", err);
+    if (rc == 0)
+        rc = client_set_text(body, "account_id", settings->account, "--account", err);
+    if (rc == 0)
+        rc = client_set_text(body, "policy", settings->policy, "--policy", err);
+    if (rc == 0)
+        rc = client_set_text(body, "expires_at", settings->expires, "--expires", err);
+    return rc == 0 && settings->scopes ? scopes_set(body, settings->scopes, err) : rc;
+}
+
+static int create(const struct client *client, const struct settings *settings, const char *name, conch_error *err)
+{
+    json_t *body = json_object(), *key = NULL;
+    int rc = key_body(settings, name, body, err);
+    if (rc == 0)
+        rc = client_post(client, "/conch/v1/keys", json_incref(body), &key, err);
     if (rc == 0 && settings->json) {
         rc = job_show_json(key, false, err);
     } else if (rc == 0) {
         printf("%s\n", job_show_word(key, "secret").text);
         fprintf(stderr, "key %s is made; it is shown this once\n", job_show_word(key, "id").text);
     }
+    json_decref(body);
     json_decref(key);
     return rc;
 }

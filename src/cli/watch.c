@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "base/clock.h"
+#include "base/id.h"
 #include "cli/exit_code.h"
 #include "cli/patience.h"
 #include "cli/stop.h"
@@ -220,7 +221,8 @@ static int on_event(void *context, const struct sse_event *event)
     json_t *json = event->data ? json_loads(event->data, 0, NULL) : NULL;
     const char *id = json_string_value(json_object_get(json, "id"));
     const char *status = json_string_value(json_object_get(json, "status"));
-    if (id) {
+    int64_t number;
+    if (id_parse(id, &number)) {
         int64_t soon_ns = clock_steady_ns() + REFRESH_NEWS_MS * NS_OF_MS;
         snprintf(watch->last_event, sizeof watch->last_event, "%s", id);
         watch->ended = status_is_end(status);

@@ -194,14 +194,15 @@ import json
 k = [k for k in map(json.loads, open("out.txt")) if k["name"] == "laptop"][0]
 assert k["scopes"] == ["read", "usage"] and k["budget_microusd"] == 12500000 and k["queued_max"] == 3 and k["running_max"] is None, k
 print(k["id"])') && gives 0 keys revoke "$id" && CONCH_KEY=$key gives 12 jobs && gives 0 keys list && ! grep -q laptop out.txt && gives 0 keys list --all &&
-        grep -q revoked out.txt && refuses 3 'no key' keys revoke 12345 && refuses 2 'scopes' keys create x --scopes read,fly
+        grep -q revoked out.txt && refuses 3 'no key' keys revoke 12345 && refuses 2 'scopes' keys create x --scopes read,fly &&
+        refuses 2 'not valid UTF-8' keys create "$(printf '\377')" && refuses 2 '--budget' keys create x --budget 1.0000001
 }
 credits() {
     gives 0 credits balance && grep -qF '$10.00 available' out.txt && gives 0 credits grant 12.505 --note 'thank, "you"' && grep -qF '$12.505 granted' out.txt &&
         gives 0 credits balance && grep -qF '$22.505 available' out.txt && gives 0 credits grant 0.000001 && gives 0 credits balance --json &&
         python3 -c 'import json; b = json.load(open("out.txt"))["balances"]; assert b[0]["available"] == 22505001, b' &&
         gives 0 credits grant 1.5 --kind bonus --expires 2040-01-01 && gives 0 credits balance && grep -qF '1.5 credits available' out.txt &&
-        refuses 2 purchased credits grant 5 --kind gold
+        refuses 2 purchased credits grant 5 --kind gold && refuses 2 '--note is not' credits grant 5 --note "$(printf 'a\377')"
 }
 statement() {
     gives 0 credits statement && grep -qF '$12.505' out.txt && gives 0 credits statement --unit credits && grep -qF '1.5 credits' out.txt &&
