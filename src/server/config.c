@@ -338,6 +338,10 @@ static int config_check(const struct config *c, conch_error *err)
 {
     if (c->optimizer.mode == CONFIG_OPTIMIZER_CHAT && (!*c->optimizer.chat_url || !*c->optimizer.chat_model))
         return conch_error_set(err, CONCH_ERR_RANGE, "[optimizer] mode chat wants chat_url and chat_model as well");
+    if (c->credits.order.count == 0 && (c->sandbox.charge || c->credits.charge_local))
+        return conch_error_set(err, CONCH_ERR_RANGE,
+                               "[credits] order is empty, but jobs are charged for: it wants some of package, credits, "
+                               "payg");
     if (c->safety.policy == CONFIG_POLICY_HTTP && !*c->safety.classifier_url)
         return conch_error_set(err, CONCH_ERR_RANGE, "[safety] policy http wants classifier_url as well");
     if (c->server.body_bytes_max > c->server.inflight_bytes_max)

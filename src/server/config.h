@@ -105,6 +105,8 @@ struct config {
     struct {
         int64_t starting_microusd;
         bool charge_local;
+        int64_t local_microusd_per_second, local_microusd_per_video; /* both 0: the catalog's prices */
+        struct config_list order;                                    /* "package", "credits", "payg" */
     } credits;
     char *admin_key;            /* CONCH_ADMIN_KEY alone; "": not set */
     char *path;                 /* the file that was read; "": none */

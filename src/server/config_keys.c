@@ -50,6 +50,11 @@ static bool is_network(const char *text)
     return !text[length] || (text[length + 1] >= '0' && text_integer(text + length + 1, 0, bits_max, &bits));
 }
 
+static bool is_purse(const char *text)
+{
+    return strcmp(text, "package") == 0 || strcmp(text, "credits") == 0 || strcmp(text, "payg") == 0;
+}
+
 static bool is_model(const char *text)
 {
     return strlen(text) <= 128 && !strpbrk(text, " \t\"'\\,");
@@ -228,6 +233,16 @@ static const struct config_key keys[] = {
     INT(credits, "starting_microusd", starting_microusd, 0, INT64_C(1000000000000), "10000000",
         "What a new account starts with, in millionths of a dollar: 10000000 are 10 dollars."),
     BOOL(credits, "charge_local", charge_local, "false", "Charge for videos made on this machine by its own models."),
+    INT(credits, "local_microusd_per_second", local_microusd_per_second, 0, INT64_C(1000000000000), "0",
+        "What a second of such a video costs, in millionths of a dollar."),
+    INT(credits, "local_microusd_per_video", local_microusd_per_video, 0, INT64_C(1000000000000), "0",
+        "What such a video costs besides, however long it is. With both 0 the list price of the model that was asked "
+        "for "
+        "holds."),
+    TEXT(CONFIG_LIST, credits, "order", order, "package, credits, payg",
+         "Which money pays for a job: units of packages, credits, or pay-as-you-go dollars. The first that can pay all "
+         "of it does; what is left out never pays.",
+         .check = is_purse, .wanted = "package, credits, payg, or some of them"),
 };
 
 static const struct section_row {

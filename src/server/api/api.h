@@ -170,7 +170,16 @@ struct api_submit {
     size_t media_count;                        /* at most STORE_INPUTS_MAX */
     const char *callback_url, *callback_style; /* NULL: none. Preflighted (challenge where the style has one) */
     json_t *metadata;                          /* object of at most 16 short strings, shown again; NULL; borrowed */
+    bool place; /* the answer says how many jobs are before it and when it will be done: place and eta_ms are filled */
 };
+
+/* What a job costs in one purse of the account, and what there is. A unit of "package" is a thousandth of one. */
+struct api_purse {
+    const char *name; /* "package", "credits", "payg" */
+    enum ledger_unit unit;
+    int64_t amount, available;
+};
+enum { API_PURSES_MAX = 3 };
 
 /* What a request will be and cost, without making it. */
 struct api_estimate {
@@ -178,10 +187,14 @@ struct api_estimate {
     char served_by[128], backend[16];
     bool sandbox;
     enum ledger_unit unit;
-    int64_t amount;          /* of the hold */
+    int64_t amount;    /* of the hold */
+    const char *purse; /* that would pay it; NULL: nothing is to be paid, or nobody can */
+    bool affordable;
+    struct api_purse purses[API_PURSES_MAX]; /* that have a price and may pay, in the order in which they are asked */
+    size_t purse_count;
     int64_t list_microusd;   /* what the hosted model would cost, 0 for our own */
     int64_t wait_ms, run_ms; /* expected, from the queue and measured rates; -1: not known */
-    int64_t available;       /* of the account, in unit */
+    int64_t available;       /* in that purse; of the account when nothing is to be paid */
     char prompt_used[8192];  /* after the optimizer */
     json_t *notes;           /* array of strings; owned */
 };
@@ -194,7 +207,7 @@ struct api_job {
     struct store_job row;
     bool sandbox;
     json_t *details; /* NULL until api_job_details has been called; owned */
-    int64_t place;   /* in the queue, 0: next, at most STORE_PLACE_MAX; -1: not queued, or just submitted */
+    int64_t place;   /* in the queue, 0: next, at most STORE_PLACE_MAX; -1: not queued, or not asked for */
     int64_t eta_ms;  /* Unix time when it will be done; 0: not known */
     struct store_file file, poster; /* id 0: none */
     struct store_input inputs[STORE_INPUTS_MAX];
@@ -373,8 +386,29 @@ int api_grant(struct api *api, const struct api_caller *caller, const struct sto
 int api_statement(struct api *api, const struct api_caller *caller, const struct store_statement_filter *filter,
                   const struct store_page *page, struct store_statement_line *ret, size_t *ret_count,
                   struct api_problem *ret_problem);
+/* What came into the account's lots of packages that hold something, and what of it is left: the units that its monthly
+ * package has. count 0: there is none. Times: of the lot that ends first; end 0: never. */
+struct api_package {
+    size_t count;
+    int64_t issued, available;
+    int64_t start_ms, end_ms;
+};
+int api_package(struct api *api, const struct api_caller *caller, struct api_package *ret,
+                struct api_problem *ret_problem);
 int api_usage(struct api *api, const struct api_caller *caller, const struct store_usage_filter *filter,
               struct store_usage_row *ret, size_t *count, struct api_problem *ret_problem);
+
+/* How the daily P50 and P95 of a job's cost change, in micro-USD a day: a line through the days by least squares, a row
+ * a model, by name. Days without a job whose cost is known in micro-USD are left out. rows: as api_usage gives them.
+ * *ret: malloc'ed. CONCH_ERR_NOMEM. */
+struct api_slope {
+    char model[128];
+    int64_t days;
+    bool known; /* there are two days */
+    double cost_p50, cost_p95;
+};
+int api_usage_slopes(const struct store_usage_row *rows, size_t count, struct api_slope **ret, size_t *ret_count,
+                     conch_error *err);
 
 /* ---- the server itself ---- */
 

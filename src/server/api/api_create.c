@@ -289,6 +289,7 @@ static struct api *api_new(const struct api_settings *settings)
     gate_init(&api->decodes,
               (struct gate_sizes){.inside_max = API_DECODES_MAX, .waiting_max = API_DECODES_WAITING_MAX});
     pthread_mutex_init(&api->teller_lock, NULL);
+    pthread_mutex_init(&api->totals_lock, NULL);
     pthread_condattr_init(&steady);
     pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
     pthread_cond_init(&api->teller_wake, &steady);
@@ -346,6 +347,7 @@ void api_destroy(struct api *api)
     gate_finish(&api->decodes);
     pthread_cond_destroy(&api->teller_wake);
     pthread_mutex_destroy(&api->teller_lock);
+    pthread_mutex_destroy(&api->totals_lock);
     hash_wipe(&api->key_secret, sizeof api->key_secret);
     hash_wipe(&api->link_secret, sizeof api->link_secret);
     free(api->version);

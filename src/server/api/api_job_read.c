@@ -67,6 +67,10 @@ static int place_read(struct store_tx *tx, struct api_job *job, conch_error *err
     static const char *const engine[] = {"local", "sandbox"};
     int64_t place = 0, ahead;
     bool found = false;
+    if (job->row.task && strcmp(job->row.task, "context") == 0) { /* words wait for no engine */
+        job->place = 0;
+        return 0;
+    }
     for (size_t i = 0; i < ARRAY_LEN(engine); i++)
         found |= job->row.backend && strcmp(job->row.backend, engine[i]) == 0;
     if (!found)
@@ -81,19 +85,26 @@ static int place_read(struct store_tx *tx, struct api_job *job, conch_error *err
     return 0;
 }
 
+int api_job_queue(struct api *api, struct store_tx *tx, struct api_job *ret, conch_error *err)
+{
+    int rc = 0;
+    ret->place = -1;
+    if (ret->row.job.state == JOB_QUEUED)
+        rc = place_read(tx, ret, err);
+    ret->eta_ms = eta_of(api, ret, clock_wall_ms());
+    return rc;
+}
+
 int api_job_complete(struct api *api, struct store_tx *tx, struct api_job *ret, conch_error *err)
 {
     job_begin(ret);
-    int rc = 0;
-    if (ret->row.job.state == JOB_QUEUED)
-        rc = place_read(tx, ret, err);
+    int rc = api_job_queue(api, tx, ret, err);
     if (rc == 0)
         rc = file_read_live(tx, ret->row.file_id, &ret->file, err);
     if (rc == 0)
         rc = file_read_live(tx, ret->row.poster_file_id, &ret->poster, err);
     if (rc == 0)
         rc = store_job_inputs(tx, ret->row.job.id, ret->inputs, &ret->input_count, err);
-    ret->eta_ms = eta_of(api, ret, clock_wall_ms());
     return rc;
 }
 

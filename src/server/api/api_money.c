@@ -53,6 +53,49 @@ int api_balance(struct api *api, const struct api_caller *caller, int64_t accoun
     return rc < 0 ? api_refuse_missing(ret_problem, rc, &err, "account", balance.account_id) : 0;
 }
 
+/* ---- packages ---- */
+
+struct package {
+    int64_t account_id, now_ms;
+    struct api_package *ret;
+};
+
+static int package_work(void *context, struct store_tx *tx, conch_error *err)
+{
+    struct package *package = context;
+    struct api_package *ret = package->ret;
+    struct ledger_lot lots[LEDGER_LOTS_MAX];
+    size_t count = 0;
+    int rc = store_lots(tx, package->account_id, LEDGER_MILLICREDIT, lots, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        const struct ledger_lot *lot = &lots[i];
+        int64_t issued = 0, at_ms = 0;
+        if (lot->kind != LEDGER_PACKAGE || (lot->expires_ms && lot->expires_ms <= package->now_ms))
+            continue;
+        rc = store_lot_issued(tx, lot->id, &issued, &at_ms, err);
+        if (ret->count == 0 || (lot->expires_ms && (!ret->end_ms || lot->expires_ms < ret->end_ms))) {
+            ret->start_ms = at_ms;
+            ret->end_ms = lot->expires_ms;
+        }
+        ret->count++;
+        ret->issued += issued; /* of one account and unit: it cannot overflow */
+        ret->available += lot->available;
+    }
+    return rc;
+}
+
+int api_package(struct api *api, const struct api_caller *caller, struct api_package *ret,
+                struct api_problem *ret_problem)
+{
+    struct package package = {.account_id = caller->key.account_id, .now_ms = clock_wall_ms(), .ret = ret};
+    conch_error err = {0};
+    *ret = (struct api_package){0};
+    if (api_require(caller, STORE_SCOPE_USAGE, ret_problem) < 0)
+        return -1;
+    const int rc = store_read(api->store, package_work, &package, &err);
+    return rc < 0 ? api_refuse_error(ret_problem, rc, &err) : 0;
+}
+
 /* ---- grants ---- */
 
 struct grant {

@@ -68,6 +68,9 @@ struct api {
     pthread_mutex_t teller_lock;
     pthread_cond_t teller_wake;
     bool stopping;
+    pthread_mutex_t totals_lock;
+    struct store_totals totals; /* for metrics */
+    int64_t totals_ns;          /* steady time when they were read; 0: never */
 };
 
 static inline void api_count(struct api *api, enum api_counter counter, int64_t by)
@@ -119,12 +122,25 @@ int api_key_make(char ret_secret[80], conch_error *err);
 
 /* ---- jobs (api_job_read.c) ---- */
 
+/* Its place in the queue and when it will be done. */
+int api_job_queue(struct api *api, struct store_tx *tx, struct api_job *ret, conch_error *err);
+
 /* Everything of a job that is shown; ret->row is filled. */
 int api_job_complete(struct api *api, struct store_tx *tx, struct api_job *ret, conch_error *err);
 
 /* Tells the callback of a job, when it has one, of what became of it. */
 int api_job_notify(struct store_tx *tx, const struct store_job *row, int64_t event_id, int64_t now_ms,
                    conch_error *err);
+
+/* ---- health and metrics (api_health.c) ---- */
+
+struct api_gauges {
+    int64_t queued, running, seen_after_ms;
+    size_t engines, relays;
+    struct store_worker *workers;
+    size_t worker_count;
+};
+int api_gauges_read(struct api *api, struct api_gauges *ret, conch_error *err);
 
 /* ---- files (api_files.c) ---- */
 

@@ -33,34 +33,11 @@ static void submit_finish(struct submit *submit)
     api_job_finish(&submit->job);
 }
 
-/* What the model asked for costs by its provider's list, and what of that is taken here. */
-int submit_quote(struct submit *submit)
-{
-    const struct config *config = submit->api->config;
-    const struct catalog_price *row = NULL;
-    conch_error err = {0};
-    const bool charged = submit->served.sandbox ? config->sandbox.charge : config->credits.charge_local;
-    submit->list_microusd = submit->amount = 0;
-    submit->price_source[0] = 0;
-    if (strcmp(submit->task, "generation") != 0)
-        return 0;
-    const int rc = catalog_price(submit->api->catalog, &submit->resolved, CATALOG_MICROUSD, submit->now_ms,
-                                 &submit->list_microusd, &row, &err);
-    if (rc == CONCH_ERR_LIMIT)
-        return api_refuse(submit->problem, API_INVALID, "seconds", "%s", err.text);
-    if (row && row->source)
-        snprintf(submit->price_source, sizeof submit->price_source, "%s", row->source);
-    submit->price_source[text_utf8_cut(submit->price_source, strlen(submit->price_source),
-                                       sizeof submit->price_source - 1)] = 0;
-    submit->amount = charged ? submit->list_microusd : 0;
-    return 0;
-}
-
 static int stages(struct submit *submit)
 {
     if (submit_check(submit) < 0 || submit_words(submit) < 0 || submit_media(submit) < 0 || submit_prompt(submit) < 0)
         return -1;
-    return submit_quote(submit) < 0 || submit_callback(submit) < 0 ? -1 : 0;
+    return submit_price(submit) < 0 || submit_callback(submit) < 0 ? -1 : 0;
 }
 
 int api_job_submit(struct api *api, const struct api_caller *caller, const struct api_submit *ask,
@@ -100,29 +77,48 @@ int api_job_submit(struct api *api, const struct api_caller *caller, const struc
 /* ---- beforehand ---- */
 
 struct outlook {
-    int64_t account_id, now_ms;
-    int64_t queued, running, available;
+    struct submit *submit;
+    int64_t queued, running, available; /* available: micro-USD */
 };
 
 static int outlook_work(void *context, struct store_tx *tx, conch_error *err)
 {
     struct outlook *outlook = context;
-    struct ledger_lot *lots = malloc(LEDGER_LOTS_MAX * sizeof *lots);
-    size_t count = 0;
-    int rc = lots ? store_job_load(tx, 0, &outlook->queued, &outlook->running, err)
-                  : conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a list of lots");
+    struct submit *submit = outlook->submit;
+    const int64_t account_id = submit->caller->key.account_id;
+    struct purse_offer money = {.purse = PURSE_PAYG};
+    int rc = store_job_load(tx, 0, &outlook->queued, &outlook->running, err);
     if (rc == 0)
-        rc = store_lots(tx, outlook->account_id, LEDGER_MICROUSD, lots, &count, err);
-    for (size_t i = 0; rc == 0 && i < count; i++)
-        if (!lots[i].expires_ms || lots[i].expires_ms > outlook->now_ms)
-            outlook->available += lots[i].available;
-    free(lots);
+        rc = purse_look(tx, account_id, submit->now_ms, submit->offers, submit->offer_count, err);
+    if (rc == 0)
+        rc = purse_look(tx, account_id, submit->now_ms, &money, 1, err);
+    outlook->available = money.available;
     return rc;
+}
+
+/* Who would pay; when nobody can, the last that was asked stands for the price. */
+static void estimate_price(const struct submit *submit, const struct outlook *outlook, struct api_estimate *ret)
+{
+    const struct purse_offer *pays = purse_choose(submit->offers, submit->offer_count);
+    const struct purse_offer *shown = pays                  ? pays
+                                      : submit->offer_count ? &submit->offers[submit->offer_count - 1]
+                                                            : NULL;
+    ret->unit = shown ? purse_unit(shown->purse) : LEDGER_MICROUSD;
+    ret->amount = shown ? shown->amount : 0;
+    ret->available = shown ? shown->available : outlook->available;
+    ret->affordable = pays || !submit->priced;
+    ret->purse = pays ? purse_name(pays->purse) : NULL;
+    ret->purse_count = submit->offer_count;
+    for (size_t i = 0; i < submit->offer_count; i++)
+        ret->purses[i] = (struct api_purse){.name = purse_name(submit->offers[i].purse),
+                                            .unit = purse_unit(submit->offers[i].purse),
+                                            .amount = submit->offers[i].amount,
+                                            .available = submit->offers[i].available};
 }
 
 static int estimate_fill(struct submit *submit, struct api_estimate *ret)
 {
-    struct outlook outlook = {.account_id = submit->caller->key.account_id, .now_ms = submit->now_ms};
+    struct outlook outlook = {.submit = submit};
     conch_error err = {0};
     const int rc = store_read(submit->api->store, outlook_work, &outlook, &err);
     if (rc < 0)
@@ -132,15 +128,13 @@ static int estimate_fill(struct submit *submit, struct api_estimate *ret)
     const int64_t ahead = outlook.queued + outlook.running;
     *ret = (struct api_estimate){.resolved = submit->resolved,
                                  .sandbox = submit->served.sandbox,
-                                 .unit = LEDGER_MICROUSD,
-                                 .amount = submit->amount,
                                  .list_microusd = submit->list_microusd,
                                  .wait_ms = ahead == 0                ? 0
                                             : clip_ms < 0 || !workers ? -1
                                                                       : ahead * clip_ms / workers,
                                  .run_ms = clip_ms,
-                                 .available = outlook.available,
                                  .notes = submit->notes ? json_incref(submit->notes) : json_array()};
+    estimate_price(submit, &outlook, ret);
     memcpy(ret->served_by, submit->served.served_by, sizeof ret->served_by);
     memcpy(ret->backend, submit->served.backend, sizeof ret->backend);
     const size_t size = text_utf8_cut(submit->used.data ? submit->used.data : "", submit->used.size,

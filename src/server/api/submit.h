@@ -3,6 +3,7 @@
  *   words      sandbox words, safety hook (submit_safety.c)
  *   media      fetched, looked at, put away as blobs nobody names yet (submit_media.c)
  *   prompt     the optimizer, camera commands, notes (submit_prompt.c)
+ *   price      what it costs in which purse (submit_price.c)
  *   callback   its address is asked (submit_callback.c)
  *   store      the transaction (submit_store.c)
  * Nothing before the last one leaves a trace but blobs, which submit_finish takes away again. */
@@ -10,6 +11,7 @@
 #define SERVER_API_SUBMIT_H
 
 #include "server/api/api_state.h"
+#include "server/api/purse.h"
 #include "server/api/served.h"
 #include "server/prompt/check.h"
 #include "server/prompt/rehearse.h"
@@ -61,8 +63,11 @@ struct submit {
     json_t *camera;        /* groups, or NULL */
     const char *optimizer; /* "local", "chat", "off" */
     /* money */
-    int64_t list_microusd, amount;
-    char price_source[160];
+    int64_t list_microusd;
+    char list_source[160];
+    bool priced; /* it costs something; in none of the operator's purses when there are no offers */
+    struct purse_offer offers[PURSES];
+    size_t offer_count;
     /* store */
     struct api_job job;
     bool stored, replayed;
@@ -73,7 +78,7 @@ int submit_check(struct submit *submit);
 int submit_words(struct submit *submit);
 int submit_media(struct submit *submit);
 int submit_prompt(struct submit *submit);
-int submit_quote(struct submit *submit);
+int submit_price(struct submit *submit);
 int submit_callback(struct submit *submit);
 int submit_store(struct submit *submit);
 

@@ -50,7 +50,7 @@ static json_t *details_make(const struct submit *submit)
     json_t *details = json_object();
     json_object_set_new(details, "sandbox", json_boolean(submit->served.sandbox));
     json_object_set_new(details, "list_microusd", json_integer(submit->list_microusd));
-    put_text(details, "price_source", submit->price_source);
+    put_text(details, "price_source", submit->list_source);
     put_text(details, "optimizer", submit->optimizer);
     if (submit->notes)
         json_object_set(details, "notes", submit->notes);
@@ -118,8 +118,8 @@ static int row_make(struct submit *submit, conch_error *err)
     row->height = context ? 0 : submit->height;
     row->fps = context ? 0 : submit->fps;
     row->seed = ask->seed;
-    row->unit = LEDGER_MICROUSD;
-    row->quoted = submit->amount;
+    row->unit = LEDGER_MICROUSD; /* unless there is a price, see pay */
+    row->quoted = 0;
     submit->job.sandbox = submit->served.sandbox;
     submit->job.place = -1;
     submit->job.details = details_make(submit);
@@ -197,6 +197,32 @@ static int files_add(struct submit *submit, struct store_tx *tx, conch_error *er
     return rc;
 }
 
+/* Chooses the purse, and writes into the job what it will be settled by. */
+static int pay(struct submit *submit, struct store_tx *tx, struct ledger_quote *ret, conch_error *err)
+{
+    struct store_job *row = &submit->job.row;
+    *ret = (struct ledger_quote){.unit = LEDGER_MICROUSD};
+    if (!submit->priced)
+        return 0;
+    int rc = purse_look(tx, row->account_id, submit->now_ms, submit->offers, submit->offer_count, err);
+    if (rc < 0)
+        return rc;
+    const struct purse_offer *offer = purse_choose(submit->offers, submit->offer_count);
+    if (!offer) {
+        purse_refuse(submit->offers, submit->offer_count, submit->problem);
+        return API_ERR_REFUSED;
+    }
+    *ret = purse_quote(offer->purse, offer->amount);
+    row->unit = ret->unit;
+    row->quoted = ret->amount;
+    json_object_set_new(submit->job.details, "purse", json_string(purse_name(offer->purse)));
+    json_object_set_new(submit->job.details, "price_fixed", json_integer(offer->fixed));
+    json_object_set_new(submit->job.details, "price_source", json_string(offer->source));
+    free(row->details);
+    row->details = json_dumps(submit->job.details, JSON_COMPACT);
+    return row->details ? 0 : conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a job");
+}
+
 static int job_add(struct submit *submit, struct store_tx *tx, conch_error *err)
 {
     struct store_job *row = &submit->job.row;
@@ -207,18 +233,19 @@ static int job_add(struct submit *submit, struct store_tx *tx, conch_error *err)
                                                     submit->rehearsal.kind == REHEARSE_LOST_ANSWER,
                                           .priority = submit->ask->priority,
                                           .attempts_max = (int32_t)submit->api->config->jobs.attempts};
-    const struct store_hold hold = {.account_id = row->account_id,
-                                    .hold_id = settings.id,
-                                    .key_id = row->key_id,
-                                    .quote = {.unit = row->unit, .amount = row->quoted},
-                                    .now_ms = submit->now_ms,
-                                    .note = row->model};
+    struct store_hold hold = {.account_id = row->account_id,
+                              .hold_id = settings.id,
+                              .key_id = row->key_id,
+                              .now_ms = submit->now_ms,
+                              .note = row->model};
     for (size_t i = 0; i < submit->media_count; i++)
         submit->job.inputs[i] = (struct store_input){
             .role = submit->media[i].ask->role, .position = submit->media[i].position, .file_id = id_next()};
     submit->job.input_count = submit->media_count;
     row->hold_id = settings.id;
     int rc = job_create(&row->job, &settings, submit->now_ms, &event, err);
+    if (rc == 0)
+        rc = pay(submit, tx, &hold.quote, err);
     if (rc == 0)
         rc = store_hold(tx, &hold, err);
     if (rc == 0)
@@ -243,6 +270,8 @@ static int store_work_one(void *context, struct store_tx *tx, conch_error *err)
         rc = storage_check(submit, tx, err);
     if (rc == 0)
         rc = job_add(submit, tx, err);
+    if (rc == 0 && submit->ask->place)
+        rc = api_job_queue(submit->api, tx, &submit->job, err);
     if (rc == 0)
         rc = api_once_keep(submit->api, submit->caller, submit->once, tx, &submit->job, submit->now_ms, err);
     return rc;

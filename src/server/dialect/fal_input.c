@@ -176,7 +176,8 @@ int fal_input_read(const struct fal_endpoint *endpoint, const json_t *body, stru
 {
     struct api_submit *submit = &ret->submit;
     memset(ret, 0, sizeof *ret);
-    *submit = (struct api_submit){.dialect = "fal", .model = endpoint->slug, .seed = -1, .media = ret->media};
+    *submit = (struct api_submit){
+        .dialect = "fal", .model = endpoint->slug, .seed = -1, .media = ret->media, .place = true};
     if (text_read(body, "prompt", &submit->prompt, ret_problem) < 0)
         return -1;
     if (!submit->prompt && endpoint->kind != FAL_ANY)

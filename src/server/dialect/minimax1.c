@@ -48,15 +48,42 @@ static int query(struct dialect_call *call)
     return dialect_answer_end(call, &out, 200);
 }
 
-/* What mmx asks to find out where a key belongs; there are no plans here whose rest could be told. */
+/* ---- what there is to pay with ---- */
+
+static bool may_see_money(const struct dialect_call *call)
+{
+    return call->caller->key.scopes & (STORE_SCOPE_USAGE | STORE_SCOPE_ADMIN);
+}
+
+/* What mmx asks to find out where a key belongs, and shows as a quota: the units of clip packages. For a key that may
+ * not see money, and without a package, the list is empty. */
 static int plan_remains(struct dialect_call *call)
 {
+    struct api_package package = {0};
     struct out out;
     conch_error err = {0};
+    if (may_see_money(call) && api_package(call->api, call->caller, &package, &call->problem) < 0)
+        return -1;
     dialect_answer_begin(call, &out, &err);
     out_object(&out, NULL);
     out_array(&out, "model_remains");
+    if (package.count)
+        minimax1_remains_write(&out, &package, call->now_ms);
     out_array_end(&out);
+    return minimax1_answer_end(call, &out);
+}
+
+/* What mmx asks with keys that begin with sk-api-. */
+static int query_balance(struct dialect_call *call)
+{
+    struct api_balance balance;
+    struct out out;
+    conch_error err = {0};
+    if (api_balance(call->api, call->caller, 0, &balance, &call->problem) < 0)
+        return -1;
+    dialect_answer_begin(call, &out, &err);
+    out_object(&out, NULL);
+    minimax1_balance_write(&out, &balance, call->now_ms);
     return minimax1_answer_end(call, &out);
 }
 
@@ -118,6 +145,7 @@ static const struct dialect_route routes[] = {
     {HTTP_GET, "/v1/query/video_template_generation", READ, 0, NONE, template_query},
     {HTTP_POST, "/v1/image_generation", GENERATE, 0, JSON, image_create},
     {HTTP_GET, "/v1/token_plan/remains", 0, DIALECT_NO_RATE, NONE, plan_remains},
+    {HTTP_GET, "/account/query_balance", STORE_SCOPE_USAGE, DIALECT_NO_RATE, NONE, query_balance},
     {HTTP_POST, "/v1/t2a_v2", GENERATE, 0, BOTH, voice},
     {HTTP_POST, "/v1/t2a_async_v2", GENERATE, 0, BOTH, voice},
     {HTTP_GET, "/v1/query/t2a_async_query_v2", READ, 0, NONE, voice},
@@ -137,6 +165,7 @@ static const char *const prefixes[] = {
     "/v1/files/",
     "/v1/image_generation",
     "/v1/token_plan/",
+    "/account/query_balance",
     "/v1/video_template_generation",
     "/v1/t2a_v2",
     "/v1/t2a_async_v2",

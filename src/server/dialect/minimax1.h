@@ -72,6 +72,15 @@ int minimax1_template_read(const json_t *body, const struct catalog_offers *offe
                            struct api_problem *ret_problem);
 int minimax1_image_read(const json_t *body, const struct catalog_offers *offers, struct api_problem *ret_problem);
 
+/* ---- money ---- */
+
+/* An element of model_remains. usage_count is what was used; remaining_percent tells so to clients that doubt it. */
+void minimax1_remains_write(struct out *out, const struct api_package *package, int64_t now_ms);
+
+/* The members of GET /account/query_balance: dollars as decimal text. Cash is pay-as-you-go money that was not a gift
+ * with an end, voucher the rest of it; available is both. What jobs hold is in neither. */
+void minimax1_balance_write(struct out *out, const struct api_balance *balance, int64_t now_ms);
+
 /* ---- parts of answers ---- */
 
 /* As dialect.refuse: always HTTP 200. */

@@ -61,6 +61,49 @@ int native_account(struct dialect_call *call)
     return dialect_answer_end(call, &out, 200);
 }
 
+/* ---- tables ---- */
+
+static int format_read(struct dialect_call *call, bool *ret_csv)
+{
+    const char *format = http_query(call->request, "format");
+    const char *accept = http_header(call->request, "Accept");
+    *ret_csv = accept && strncmp(accept, "text/csv", 8) == 0;
+    if (!format || !*format)
+        return 0;
+    *ret_csv = strcmp(format, "csv") == 0;
+    if (*ret_csv || strcmp(format, "json") == 0)
+        return 0;
+    api_refuse(&call->problem, API_INVALID, "format", "format is '%.40s', but must be json or csv", format);
+    strcpy(call->problem.allowed, "json, csv");
+    return -1;
+}
+
+/* A spreadsheet takes a field that begins with one of these for a formula. */
+static const char *csv_guard(const char *text)
+{
+    return *text && strchr("=+-@\t\r", *text) ? "'" : "";
+}
+
+static int csv_text(struct buf *buf, const char *text, conch_error *err)
+{
+    int rc = buf_append_format(buf, err, "\"%s", csv_guard(text));
+    for (; *text && rc == 0; text++)
+        rc = buf_append_text(buf, *text == '"' ? "\"\"" : (char[]){*text, 0}, err);
+    return rc == 0 ? buf_append_text(buf, "\"", err) : rc;
+}
+
+static int csv_end(struct dialect_call *call, int rc, const char *disposition, conch_error *err)
+{
+    if (rc == 0)
+        rc = http_response_header(call->response, "Content-Type", "text/csv; charset=utf-8", err);
+    if (rc == 0)
+        rc = http_response_header(call->response, "Content-Disposition", disposition, err);
+    if (rc < 0)
+        return dialect_trouble(&call->problem, err);
+    call->response->status = 200;
+    return 0;
+}
+
 /* ---- statement ---- */
 
 static void write_line(struct out *out, const struct store_statement_line *line)
@@ -109,22 +152,61 @@ static int answer_statement(struct dialect_call *call, const struct store_statem
     return dialect_answer_end(call, &out, 200);
 }
 
+static int csv_line(struct buf *buf, const struct store_statement_line *line, conch_error *err)
+{
+    int rc = buf_append_format(buf, err, "%lld,%s,%s,%s,%lld,%lld,%lld,%lld,%lld,%lld,%lld,", (long long)line->id,
+                               time_text(line->movement.at_ms).text, ledger_movement_name(line->movement.kind),
+                               native_unit(line->movement.unit), (long long)line->job_id,
+                               (long long)line->movement.lot_id, (long long)line->available_change,
+                               (long long)line->held_change, (long long)line->spent, (long long)line->available_after,
+                               (long long)line->held_after);
+    if (rc == 0)
+        rc = csv_text(buf, line->note, err);
+    return rc == 0 ? buf_append_text(buf, "\r\n", err) : rc;
+}
+
+/* The page as a table; X-Next says what `next` says in JSON. */
+static int answer_statement_csv(struct dialect_call *call, const struct store_statement_line *lines, size_t count,
+                                size_t limit)
+{
+    char next[32];
+    conch_error err = {0};
+    struct buf *buf = &call->response->body;
+    const size_t shown = count > limit ? limit : count;
+    buf_clear(buf);
+    int rc = buf_append_text(buf,
+                             "id,at,kind,unit,job_id,lot_id,available_change,held_change,spent,available_after,"
+                             "held_after,note\r\n",
+                             &err);
+    for (size_t i = 0; i < shown && rc == 0; i++)
+        rc = csv_line(buf, &lines[i], &err);
+    if (rc == 0 && count > shown && shown) {
+        snprintf(next, sizeof next, "%lld", (long long)lines[shown - 1].id);
+        rc = http_response_header(call->response, "X-Next", next, &err);
+    }
+    return csv_end(call, rc, "attachment; filename=\"statement.csv\"", &err);
+}
+
 int native_statement(struct dialect_call *call)
 {
-    static const char *const known[] = {"account_id", "unit", "from", "until", "limit", "before", "after", NULL};
+    static const char *const known[] = {"account_id", "unit",  "from",   "until", "limit",
+                                        "before",     "after", "format", NULL};
     const struct http_request *request = call->request;
     struct store_statement_filter filter = {0};
     struct store_page page;
     struct native_rows rows;
+    bool csv;
     if (dialect_known_queries(request, known, &call->problem) < 0 || native_account_id(call, &filter.account_id) < 0 ||
-        unit_read(call, &filter.unit) < 0 || dialect_query_time(request, "from", &filter.from_ms, &call->problem) < 0 ||
+        format_read(call, &csv) < 0 || unit_read(call, &filter.unit) < 0 ||
+        dialect_query_time(request, "from", &filter.from_ms, &call->problem) < 0 ||
         dialect_query_time(request, "until", &filter.until_ms, &call->problem) < 0 || native_page(call, &page) < 0 ||
         native_rows(call, &page, sizeof(struct store_statement_line), &rows) < 0)
         return -1;
     size_t count = 0;
     int rc = api_statement(call->api, call->caller, &filter, &page, rows.data, &count, &call->problem);
     if (rc == 0)
-        rc = answer_statement(call, rows.data, count, rows.limit);
+        rc = csv ? answer_statement_csv(call, rows.data, count, rows.limit)
+                 : answer_statement(call, rows.data, count, rows.limit);
     free(rows.data);
     return rc;
 }
@@ -147,6 +229,7 @@ static const struct usage_column columns[] = {
     COLUMN("seconds", seconds),
     COLUMN("charged_microusd", charged_microusd),
     COLUMN("charged_millicredit", charged_millicredits),
+    COLUMN("cost_jobs", cost_jobs),
     COLUMN("cost_p50_microusd", cost_p50_microusd),
     COLUMN("cost_p95_microusd", cost_p95_microusd),
     COLUMN("wait_p50_ms", wait_p50_ms),
@@ -169,10 +252,29 @@ struct usage {
     size_t count;
 };
 
+static void write_slope(struct out *out, const struct api_slope *slope)
+{
+    out_object(out, NULL);
+    out_text(out, "model", slope->model);
+    out_integer(out, "days", slope->days);
+    if (slope->known) {
+        out_real(out, "cost_p50_microusd_per_day", slope->cost_p50);
+        out_real(out, "cost_p95_microusd_per_day", slope->cost_p95);
+    } else {
+        out_null(out, "cost_p50_microusd_per_day");
+        out_null(out, "cost_p95_microusd_per_day");
+    }
+    out_object_end(out);
+}
+
 static int answer_json(struct dialect_call *call, const struct usage *usage)
 {
     struct out out;
     conch_error err = {0};
+    struct api_slope *slopes = NULL;
+    size_t slope_count = 0;
+    if (api_usage_slopes(usage->rows, usage->count, &slopes, &slope_count, &err) < 0)
+        return dialect_trouble(&call->problem, &err);
     dialect_answer_begin(call, &out, &err);
     native_list_begin(&out);
     for (size_t i = 0; i < usage->count; i++) {
@@ -185,24 +287,15 @@ static int answer_json(struct dialect_call *call, const struct usage *usage)
         out_object_end(&out);
     }
     out_array_end(&out);
+    out_array(&out, "slope");
+    for (size_t i = 0; i < slope_count; i++)
+        write_slope(&out, &slopes[i]);
+    out_array_end(&out);
+    free(slopes);
     out_text(&out, "from", time_text(usage->filter.from_ms).text);
     out_text(&out, "until", time_text(usage->filter.until_ms).text);
     out_object_end(&out);
     return dialect_answer_end(call, &out, 200);
-}
-
-/* A spreadsheet takes a field that begins with one of these for a formula. */
-static const char *csv_guard(const char *text)
-{
-    return *text && strchr("=+-@\t\r", *text) ? "'" : "";
-}
-
-static int csv_text(struct buf *buf, const char *text, conch_error *err)
-{
-    int rc = buf_append_format(buf, err, "\"%s", csv_guard(text));
-    for (; *text && rc == 0; text++)
-        rc = buf_append_text(buf, *text == '"' ? "\"\"" : (char[]){*text, 0}, err);
-    return rc == 0 ? buf_append_text(buf, "\"", err) : rc;
 }
 
 static int csv_row(struct buf *buf, const struct store_usage_row *row, conch_error *err)
@@ -227,14 +320,7 @@ static int answer_csv(struct dialect_call *call, const struct usage *usage)
         rc = buf_append_text(buf, "\r\n", &err);
     for (size_t i = 0; i < usage->count && rc == 0; i++)
         rc = csv_row(buf, &usage->rows[i], &err);
-    if (rc == 0)
-        rc = http_response_header(call->response, "Content-Type", "text/csv; charset=utf-8", &err);
-    if (rc == 0)
-        rc = http_response_header(call->response, "Content-Disposition", "attachment; filename=\"usage.csv\"", &err);
-    if (rc < 0)
-        return dialect_trouble(&call->problem, &err);
-    call->response->status = 200;
-    return 0;
+    return csv_end(call, rc, "attachment; filename=\"usage.csv\"", &err);
 }
 
 static int period_read(struct dialect_call *call, struct store_usage_filter *filter)
@@ -250,21 +336,6 @@ static int period_read(struct dialect_call *call, struct store_usage_filter *fil
     api_refuse(&call->problem, API_INVALID, "from", "from must be before until, and at most %d days before it",
                DAYS_MAX);
     strcpy(call->problem.allowed, "at most 366 days before until");
-    return -1;
-}
-
-static int format_read(struct dialect_call *call, bool *ret_csv)
-{
-    const char *format = http_query(call->request, "format");
-    const char *accept = http_header(call->request, "Accept");
-    *ret_csv = accept && strncmp(accept, "text/csv", 8) == 0;
-    if (!format || !*format)
-        return 0;
-    *ret_csv = strcmp(format, "csv") == 0;
-    if (*ret_csv || strcmp(format, "json") == 0)
-        return 0;
-    api_refuse(&call->problem, API_INVALID, "format", "format is '%.40s', but must be json or csv", format);
-    strcpy(call->problem.allowed, "json, csv");
     return -1;
 }
 

@@ -134,6 +134,7 @@ static void outcome(struct out *out, const struct api_job *job, const json_t *de
     const json_t *list = json_object_get(details, "list_microusd");
     out_object(out, "price");
     out_text(out, "unit", native_unit(row->unit));
+    out_text(out, "purse", json_string_value(json_object_get(details, "purse")));
     out_integer(out, "quoted", row->quoted);
     if (job_terminal(state))
         out_integer(out, "charged", row->charged);

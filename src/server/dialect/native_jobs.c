@@ -53,6 +53,21 @@ static void milliseconds(struct out *out, const char *key, int64_t ms)
         out_null(out, key);
 }
 
+static void write_purses(struct out *out, const struct api_estimate *estimate)
+{
+    out_array(out, "purses");
+    for (size_t i = 0; i < estimate->purse_count; i++) {
+        const struct api_purse *purse = &estimate->purses[i];
+        out_object(out, NULL);
+        out_text(out, "purse", purse->name);
+        out_text(out, "unit", native_unit(purse->unit));
+        out_integer(out, "amount", purse->amount);
+        out_integer(out, "available", purse->available);
+        out_object_end(out);
+    }
+    out_array_end(out);
+}
+
 static void write_estimate(struct out *out, const struct api_estimate *estimate)
 {
     const struct catalog_resolved *resolved = &estimate->resolved;
@@ -71,11 +86,13 @@ static void write_estimate(struct out *out, const struct api_estimate *estimate)
     native_positive(out, "fps", (int64_t)resolved->model->fps);
     out_object(out, "price");
     out_text(out, "unit", native_unit(estimate->unit));
+    out_text(out, "purse", estimate->purse);
     out_integer(out, "amount", estimate->amount);
     native_positive(out, "list_microusd", estimate->list_microusd);
     out_object_end(out);
     out_integer(out, "available", estimate->available);
-    out_flag(out, "affordable", estimate->amount <= estimate->available);
+    out_flag(out, "affordable", estimate->affordable);
+    write_purses(out, estimate);
     milliseconds(out, "wait_seconds", estimate->wait_ms);
     milliseconds(out, "run_seconds", estimate->run_ms);
     out_text(out, "prompt_used", *estimate->prompt_used ? estimate->prompt_used : NULL);

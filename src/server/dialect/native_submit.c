@@ -362,7 +362,7 @@ int native_submit_read(struct dialect_call *call, struct native_submit *ret)
     struct api_problem *problem = &call->problem;
     const char *names[FIELDS + 1];
     json_t *json = call->json;
-    *ret = (struct native_submit){.submit = {.dialect = "conch", .seed = -1}};
+    *ret = (struct native_submit){.submit = {.dialect = "conch", .seed = -1, .place = true}};
     ret->submit.media = ret->media;
     if (call->request->multipart) {
         if (form_read(ret, call->request, problem) < 0)

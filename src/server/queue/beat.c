@@ -97,7 +97,8 @@ void worker_learn(struct step *step)
     pthread_mutex_lock(&worker->lock);
     const json_t *known = json_object_get(worker->rates, model);
     const int64_t rate = known ? (3 * json_integer_value(known) + ms) / 4 : ms;
-    json_object_set_new(worker->rates, model, json_integer((json_int_t)rate));
+    if (worker_needs_engine(&step->row)) /* words say nothing about clips */
+        json_object_set_new(worker->rates, model, json_integer((json_int_t)rate));
     pthread_mutex_unlock(&worker->lock);
     log_info("a job is done", log_id("job", step->job_id), log_text("model", model), log_number("ms", ms));
 }

@@ -86,14 +86,15 @@ static int file_add(struct store_tx *tx, struct store_file *file, conch_error *e
     return rc;
 }
 
-/* The job's details with how it was made. */
-static int details_set(struct store_job *row, const struct backend_result *made, conch_error *err)
+/* The job's details with how it was made. ret_fixed: the part of its price that does not depend on the length. */
+static int details_set(struct store_job *row, const struct backend_result *made, int64_t *ret_fixed, conch_error *err)
 {
     json_t *details = row->details ? json_loads(row->details, 0, NULL) : NULL;
     if (!json_is_object(details)) {
         json_decref(details);
         details = json_object();
     }
+    *ret_fixed = json_integer_value(json_object_get(details, "price_fixed"));
     if (made->facts)
         json_object_set(details, "made", made->facts);
     if (made->text)
@@ -107,12 +108,13 @@ static int details_set(struct store_job *row, const struct backend_result *made,
     return 0;
 }
 
-int64_t result_charge(int64_t quoted, int64_t seconds, int64_t duration_ms)
+int64_t result_charge(const struct result_price *price, int64_t duration_ms)
 {
     const int64_t made = (duration_ms + 999) / 1000;
-    if (seconds <= 0 || made >= seconds)
-        return quoted;
-    return (int64_t)((__int128)quoted * made / seconds);
+    if (price->seconds <= 0 || made >= price->seconds)
+        return price->quoted;
+    const int64_t fixed = price->fixed < 0 ? 0 : price->fixed > price->quoted ? price->quoted : price->fixed;
+    return fixed + (int64_t)((__int128)(price->quoted - fixed) * made / price->seconds);
 }
 
 int result_finish(struct arrow *arrow, struct store_tx *tx, struct store_job *row, struct job_event *ret_event,
@@ -120,13 +122,14 @@ int result_finish(struct arrow *arrow, struct store_tx *tx, struct store_job *ro
 {
     struct result *result = arrow->context;
     const struct backend_result *made = result->made;
+    struct result_price price = {.quoted = row->quoted, .seconds = row->seconds};
     int rc = job_finish(&row->job, result->step->fence, worker_now_ms(arrow->worker), ret_event, err);
     if (rc == 0)
         rc = file_add(tx, &result->file, err);
     if (rc == 0)
         rc = file_add(tx, &result->poster, err);
     if (rc == 0)
-        rc = details_set(row, made, err);
+        rc = details_set(row, made, &price.fixed, err);
     if (rc < 0)
         return rc;
     row->file_id = result->file.id;
@@ -140,7 +143,7 @@ int result_finish(struct arrow *arrow, struct store_tx *tx, struct store_job *ro
     }
     row->step = row->step_count;
     const bool timed = !made->text && made->duration_ms > 0;
-    arrow->charge = timed ? result_charge(row->quoted, row->seconds, made->duration_ms) : row->quoted;
+    arrow->charge = timed ? result_charge(&price, made->duration_ms) : row->quoted;
     return 0;
 }
 

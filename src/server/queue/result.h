@@ -22,7 +22,11 @@ int result_finish(struct arrow *arrow, struct store_tx *tx, struct store_job *ro
 void result_drop(struct result *result);
 
 /* What of a quote for `seconds` is charged for a clip of so many milliseconds: all of it when that is what was asked
- * for or more, else the part for the seconds begun. */
-int64_t result_charge(int64_t quoted, int64_t seconds, int64_t duration_ms);
+ * for or more, else `fixed`, which does not depend on the length, and of the rest the part for the seconds begun. */
+struct result_price {
+    int64_t quoted, fixed; /* 0 <= fixed <= quoted */
+    int64_t seconds;
+};
+int64_t result_charge(const struct result_price *price, int64_t duration_ms);
 
 #endif

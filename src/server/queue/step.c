@@ -212,6 +212,7 @@ static int on_wait(void *context, int64_t ms)
     struct step *step = context;
     struct worker *worker = step->worker;
     struct timespec until;
+    const bool seated = step->seated; /* this thread's own: nobody else changes it while it runs */
     worker_seat_leave(step);
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ms / 1000;
@@ -222,7 +223,8 @@ static int on_wait(void *context, int64_t ms)
     while (!on_stopped(step) && pthread_cond_timedwait(&worker->changed, &worker->lock, &until) == 0)
         ;
     pthread_mutex_unlock(&worker->lock);
-    worker_seat_take(step);
+    if (seated)
+        worker_seat_take(step);
     return on_stopped(step) ? CONCH_ERR_CANCELLED : 0;
 }
 

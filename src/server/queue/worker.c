@@ -77,7 +77,13 @@ struct claim {
     size_t count;
     struct store_job row; /* what was claimed; job.id 0: nothing */
     struct backend *backend;
+    bool context; /* only jobs that need no engine */
 };
+
+bool worker_needs_engine(const struct store_job *row)
+{
+    return !row->task || strcmp(row->task, "context") != 0;
+}
 
 static int due_read(void *context, struct store_tx *tx, conch_error *err)
 {
@@ -86,6 +92,7 @@ static int due_read(void *context, struct store_tx *tx, conch_error *err)
     const struct store_due due = {.backends = claim->names,
                                   .backend_count = worker->settings.backend_count,
                                   .now_ms = worker_now_ms(worker),
+                                  .context = claim->context,
                                   .server_running_max = worker->settings.config->limits.running_per_key};
     return store_job_due(tx, &due, claim->ids, &claim->count, err);
 }
@@ -204,7 +211,7 @@ static struct step *step_free(struct worker *worker)
     return NULL;
 }
 
-/* Takes the row. The seat is the new step's; when no thread can be had, its lease will lapse. */
+/* Takes the row. The seat is the new step's if it needs one; when no thread can be had, its lease will lapse. */
 static void step_start(struct worker *worker, struct claim *claim)
 {
     struct step *step = step_free(worker);
@@ -218,11 +225,12 @@ static void step_start(struct worker *worker, struct claim *claim)
     step->fence = claim->row.job.fence;
     step->backend = claim->backend;
     step->claimed_ns = step->renewed_ns = clock_steady_ns();
-    worker->seat_taken = step->seated = true;
+    step->seated = worker_needs_engine(&claim->row);
+    worker->seat_taken = worker->seat_taken || step->seated;
     step->used = pthread_create(&step->thread, NULL, step_thread, step) == 0;
     if (!step->used) {
         log_error("no thread for a job", log_id("job", step->job_id));
-        worker->seat_taken = false;
+        worker->seat_taken = worker->seat_taken && !step->seated;
         store_job_finish(&step->row);
         memset(step, 0, sizeof *step);
     }
@@ -231,10 +239,10 @@ static void step_start(struct worker *worker, struct claim *claim)
 
 /* ---- the loop ---- */
 
-/* Claims and starts one job when there is one and the seat is free. *ret: whether it did. */
-static int take_one(struct worker *worker, bool *ret, conch_error *err)
+/* Claims and starts one job when there is one; while the seat is taken, one that needs none. *ret: whether it did. */
+static int take_one(struct worker *worker, bool seat, bool *ret, conch_error *err)
 {
-    struct claim claim = {.worker = worker};
+    struct claim claim = {.worker = worker, .context = !seat};
     for (size_t i = 0; i < worker->settings.backend_count; i++)
         claim.names[i] = worker->settings.backends[i]->table->name;
     int rc = claim_next(&claim, err);
@@ -251,7 +259,7 @@ static bool seat_free(struct worker *worker)
     pthread_mutex_lock(&worker->lock);
     const bool is_free = !worker->seat_taken && worker->seat_waiters == 0;
     pthread_mutex_unlock(&worker->lock);
-    return is_free && step_free(worker);
+    return is_free;
 }
 
 static void pause_ms(struct worker *worker, int64_t ms)
@@ -264,21 +272,26 @@ static void pause_ms(struct worker *worker, int64_t ms)
 static void worker_loop(struct worker *worker)
 {
     int64_t version = -1, looked_ns = 0;
+    bool seat = true;
     conch_error problem;
     while (!atomic_load(worker->settings.stop)) {
         int64_t now = 0;
         bool taken = false;
         steps_reap(worker, false);
-        if (!seat_free(worker)) {
+        const bool seat_before = seat;
+        seat = seat_free(worker);
+        if (!step_free(worker)) {
             pause_ms(worker, POLL_MS);
-            looked_ns = 0; /* what came meanwhile is looked at as soon as the seat is free */
+            looked_ns = 0;
             continue;
         }
+        if (seat && !seat_before)
+            looked_ns = 0; /* what came meanwhile is looked at as soon as the seat is free */
         int rc = store_version(worker->settings.store, &now, &problem);
         if (rc == 0 && (now != version || clock_steady_ns() - looked_ns >= LOOK_MS * INT64_C(1000000))) {
             version = now;
             looked_ns = clock_steady_ns();
-            rc = take_one(worker, &taken, &problem);
+            rc = take_one(worker, seat, &taken, &problem);
         }
         if (rc < 0)
             log_warn("the queue cannot be read", log_error_text(&problem));

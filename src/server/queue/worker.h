@@ -1,8 +1,9 @@
 /* The engine worker: takes jobs that are due, has a backend make them, puts the results away.
  *
  * One job at a time has the seat at the engine; a job that only waits (a rehearsed delay) gives it up meanwhile, so
- * that up to WORKER_JOBS_MAX may be under way, each on a thread of its own. One more thread renews their leases, looks
- * whether they are to be cancelled, and tells the store that this worker lives.
+ * that up to WORKER_JOBS_MAX may be under way, each on a thread of its own. A job of task "context", of which words
+ * alone come, never has it and waits for nobody who has. One more thread renews their leases, looks whether they are to
+ * be cancelled, and tells the store that this worker lives.
  *
  * A job that this worker has lost (its lease ran out, somebody else has it) is dropped with all that was made for it.
  * Told to stop, the worker hands back what is not finished: it is queued again and no attempt is counted. */

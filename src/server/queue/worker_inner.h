@@ -49,6 +49,9 @@ struct worker {
 void worker_seat_take(struct step *step);
 void worker_seat_leave(struct step *step);
 
+/* Of task "context" words alone come: such a job neither waits for the seat nor keeps it. */
+bool worker_needs_engine(const struct store_job *row);
+
 static inline int64_t worker_now_ms(const struct worker *worker)
 {
     return queue_clock_ms(&worker->clock);

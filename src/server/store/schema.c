@@ -130,5 +130,11 @@ static const char rest[] =
     "  name TEXT PRIMARY KEY, kind TEXT NOT NULL, pid INTEGER NOT NULL, started_ms INTEGER NOT NULL,"
     "  seen_ms INTEGER NOT NULL, job_id INTEGER NOT NULL, details TEXT) STRICT;";
 
-const char *const schema_steps[] = {accounts, jobs, events, files, money, rest};
+/* Words wait for no engine; what a lot once was; how many jobs have ended. */
+static const char looks[] = "CREATE INDEX job_queued_context ON job (backend, priority DESC, created_ms, id)"
+                            "  WHERE state = 0 AND task = 'context';"
+                            "CREATE INDEX movement_lot ON movement (lot_id) WHERE kind IN (0, 1);"
+                            "CREATE INDEX event_ended ON event (to_state) WHERE to_state IN (4, 5, 6, 7);";
+
+const char *const schema_steps[] = {accounts, jobs, events, files, money, rest, looks};
 const size_t schema_step_count = sizeof(schema_steps) / sizeof(schema_steps[0]);

@@ -193,6 +193,7 @@ struct store_due {
     size_t backend_count;
     int64_t now_ms;
     int64_t server_running_max;
+    bool context; /* only queued jobs of task "context", which need no engine */
 };
 int store_job_due(struct store_tx *tx, const struct store_due *due, int64_t *ret_ids, size_t *count, conch_error *err);
 /* Ids of jobs whose lease has run out; of jobs whose result files are to go. */
@@ -274,7 +275,8 @@ struct store_usage_row {
     char model[128];
     int64_t succeeded, failed, blocked, cancelled;
     int64_t charged_microusd, charged_millicredits, seconds;
-    int64_t cost_p50_microusd, cost_p95_microusd; /* of a succeeded job */
+    int64_t cost_jobs; /* succeeded jobs in micro-USD, those that cost nothing too: what the next two are of */
+    int64_t cost_p50_microusd, cost_p95_microusd;
     int64_t wait_p50_ms, wait_p95_ms, run_p50_ms, run_p95_ms;
 };
 struct store_usage_filter {
@@ -282,6 +284,22 @@ struct store_usage_filter {
 };
 int store_usage(struct store_tx *tx, const struct store_usage_filter *filter, struct store_usage_row *ret,
                 size_t *count, conch_error *err);
+
+/* What has ever been: begin with zeros, and call again with the same struct to bring it up to date. The first call
+ * reads every movement there is, the later ones what is new. issued + adjusted = available + held + spent + expired. */
+struct store_money_totals {
+    int64_t issued, adjusted, available, held, spent, expired;
+};
+struct store_totals {
+    int64_t movement_id, event_id; /* the last that is added up */
+    struct store_money_totals money[LEDGER_UNITS];
+    int64_t ended[JOB_STATES]; /* jobs that have come to that terminal state */
+    int64_t messages_dead;     /* that are laid aside now */
+};
+int store_totals(struct store_tx *tx, struct store_totals *totals, conch_error *err);
+
+/* What came into a lot, with corrections, and when it was made. 0 and 0 when there is no such lot. */
+int store_lot_issued(struct store_tx *tx, int64_t lot_id, int64_t *ret_amount, int64_t *ret_at_ms, conch_error *err);
 
 /* Rebuilds every lot, hold and balance from the postings and compares; also: every movement sums to zero, every hold is
  * open with a live job or resolved exactly once, every terminal job's hold is resolved, no job has two terminal events,

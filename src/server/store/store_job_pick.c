@@ -73,19 +73,20 @@ static struct candidate candidate_of(struct db_statement *statement, bool resume
 }
 
 /* The index gives them in order; a key at its limit is passed over, so it keeps nobody else waiting. */
+#define QUEUED(more)                                                                                                   \
+    "SELECT " DUE_COLUMNS ", CASE WHEN COALESCE(k.running_max, -1) < 0 THEN $3 ELSE k.running_max END,"                \
+    " COALESCE(l.running, 0) FROM job j LEFT JOIN api_key k ON k.id = j.key_id"                                        \
+    " LEFT JOIN job_load l ON l.key_id = j.key_id AND j.key_id <> 0"                                                   \
+    " WHERE j.state = 0 AND j.backend = $1 AND j.due_ms <= $2" more " ORDER BY j.priority DESC, j.created_ms, j.id"
+
 static int queued_pick(struct db *db, const struct store_due *due, const char *backend, size_t max,
                        struct picked *picked, conch_error *err)
 {
     struct db_statement *statement = NULL;
     const size_t from = picked->count;
-    int rc = db_start(
-        db,
-        "SELECT " DUE_COLUMNS ", CASE WHEN COALESCE(k.running_max, -1) < 0 THEN $3 ELSE k.running_max END,"
-        " COALESCE(l.running, 0) FROM job j LEFT JOIN api_key k ON k.id = j.key_id"
-        " LEFT JOIN job_load l ON l.key_id = j.key_id AND j.key_id <> 0"
-        " WHERE j.state = 0 AND j.backend = $1 AND j.due_ms <= $2"
-        " ORDER BY j.priority DESC, j.created_ms, j.id",
-        DB_WITH(db_text(backend), db_int64(due->now_ms), db_int64(due->server_running_max)), &statement, err);
+    int rc = db_start(db, due->context ? QUEUED(" AND j.task = 'context'") : QUEUED(""),
+                      DB_WITH(db_text(backend), db_int64(due->now_ms), db_int64(due->server_running_max)), &statement,
+                      err);
     while (rc == 0 && picked->count < from + max && (rc = db_step(statement, err)) == 1) {
         struct candidate candidate = candidate_of(statement, false);
         if (room_of(picked, candidate.key_id, db_column_int64(statement, 4), db_column_int64(statement, 5)) > 0)
@@ -133,7 +134,8 @@ int store_job_due(struct store_tx *tx, const struct store_due *due, int64_t *ret
         return conch_error_set(err, CONCH_ERR_NOMEM, "no memory to pick jobs");
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < due->backend_count; i++) {
-        rc = resumable_pick(tx->db, due->backends[i], max, &picked, err);
+        if (!due->context)
+            rc = resumable_pick(tx->db, due->backends[i], max, &picked, err);
         if (rc == 0)
             rc = queued_pick(tx->db, due, due->backends[i], max, &picked, err);
     }

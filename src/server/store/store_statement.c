@@ -147,6 +147,7 @@ static int usage_add(struct usage *usage, struct store_usage_row *row, const str
     if (job->state != JOB_SUCCEEDED)
         return 0;
     row->seconds += job->seconds;
+    row->cost_jobs += job->unit == LEDGER_MICROUSD;
     if (job->unit == LEDGER_MICROUSD)
         rc = series_add(&usage->cost, job->charged, err);
     if (rc == 0)
