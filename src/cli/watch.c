@@ -20,7 +20,8 @@ enum {
     REFRESH_NEWS_MS = 200,
     POLL_MS = 1000,
 };
-#define NS_OF_MS INT64_C(1000000)
+#define NS_OF_MS      INT64_C(1000000)
+#define PACE_FRACTION 0.05 /* less says little about the rest */
 
 struct watch {
     const struct client *client;
@@ -34,7 +35,9 @@ struct watch {
     int step, step_count;
     double fraction;
     int64_t queue_place; /* -1: not known */
-    int64_t ready_ns;    /* steady time at which it will probably be done; 0: not known */
+    int64_t ready_ns;    /* steady time at which it will probably be done, as the server thinks; 0: not known */
+    int64_t began_ns;    /* when this run of it was first seen, and how far it was; 0: it does not run */
+    double began_fraction;
     /* as last told */
     char told[64];
     int told_step;
@@ -71,11 +74,17 @@ static const char *words_of(const char *state, const char *phase)
     return name;
 }
 
+/* By the pace that was seen, once there is one; before that as the server thinks, which knows what such jobs take but
+ * not how this one began. Below 0: not known. */
 static double seconds_left(const struct watch *watch)
 {
-    if (!watch->ready_ns)
+    int64_t now = clock_steady_ns();
+    double done = watch->fraction - watch->began_fraction;
+    if (watch->began_ns && done >= PACE_FRACTION)
+        return (double)(now - watch->began_ns) / 1e9 * (1 - watch->fraction) / done;
+    if (!watch->ready_ns || (watch->began_ns && watch->fraction < PACE_FRACTION))
         return -1;
-    double left = (double)(watch->ready_ns - clock_steady_ns()) / 1e9;
+    double left = (double)(watch->ready_ns - now) / 1e9;
     return left > 0 ? left : 0;
 }
 
@@ -164,7 +173,14 @@ static void progress_take(struct watch *watch, const json_t *object)
     text_take(object, "phase", watch->phase, sizeof watch->phase);
     watch->step = small(object, "step");
     watch->step_count = small(object, "steps");
-    watch->fraction = fraction > 0 ? (fraction < 1 ? fraction : 1) : 0;
+    fraction = fraction > 0 ? (fraction < 1 ? fraction : 1) : 0;
+    if (strcmp(watch->state, "running") != 0) {
+        watch->began_ns = 0;
+    } else if (!watch->began_ns || fraction < watch->fraction) { /* or begun anew */
+        watch->began_ns = clock_steady_ns();
+        watch->began_fraction = fraction;
+    }
+    watch->fraction = fraction;
 }
 
 static void job_take(struct watch *watch, const json_t *job)
