@@ -213,6 +213,31 @@ static void a_long_prompt_is_read_in_time(void **state)
     free(prompt);
 }
 
+/* What is seen already is not made up: a chosen colour would repaint the ball of the picture. */
+static void what_a_picture_shows_is_not_chosen(void **state)
+{
+    static const char *const rows[][2] = {
+        {"the ball falls", "a ball falls and bounces"},
+        {"it rolls to the left", "it rolls to the left"},
+        {"the small one rises", "it rises into the sky"},
+        {"a fox runs to the right", "a ball rolls to the right"},
+        {"a red ball rolls to the right at night", "a red ball rolls to the right at night"},
+        {"a ball lies on the sand [Pan left]", "a ball lies still on the sand, the camera pans left"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct prompt_expand_request request = {
+            .family = PROMPT_FAMILY_TINY, .text = rows[i][0], .first_frame = true};
+        assert_int_equal(prompt_expand(&request, &text, &notes, &err), 0);
+        assert_string_equal(text.data, rows[i][1]);
+    }
+    assert_true(noted("the picture"));
+    /* where it flies is seen in the last picture */
+    const struct prompt_expand_request both = {
+        .family = PROMPT_FAMILY_TINY, .text = "a ball flies in an arc", .first_frame = true, .last_frame = true};
+    assert_int_equal(prompt_expand(&both, &text, &notes, &err), 0);
+    assert_string_equal(text.data, "a ball flies through the air");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +247,7 @@ int main(void)
         cmocka_unit_test(colours_of_places_are_not_those_of_things),
         cmocka_unit_test(every_scene_comes_back_as_it_went_in),
         cmocka_unit_test(choices_depend_on_the_text_alone),
+        cmocka_unit_test(what_a_picture_shows_is_not_chosen),
         cmocka_unit_test(a_long_prompt_is_read_in_time),
     };
     return cmocka_run_group_tests(tests, text_open, text_close);

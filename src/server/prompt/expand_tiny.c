@@ -15,9 +15,15 @@ static const char *const camera_names[] = {"static camera", "the camera pans lef
 static int thing_write(const struct scene *scene, int i, struct buf *out, conch_error *err)
 {
     const char *size = scene->sizes[i] == OPEN ? "" : size_names[scene->sizes[i]];
-    const char *color = tiny_color_names[scene->colors[i]];
-    return buf_append_format(out, err, "%s %s%s%s %s", article(*size ? size : color), size, *size ? " " : "", color,
-                             tiny_thing_names[scene->things[i]]);
+    const char *color = scene->colors[i] == OPEN ? "" : tiny_color_names[scene->colors[i]];
+    const char *thing = tiny_thing_names[scene->things[i]];
+    if (scene->unnamed)
+        return buf_append_text(out, i ? "another" : "it", err);
+    return buf_append_format(out, err, "%s %s%s%s%s%s",
+                             article(*size    ? size
+                                     : *color ? color
+                                              : thing),
+                             size, *size ? " " : "", color, *color ? " " : "", thing);
 }
 
 static const char *verb(const struct scene *scene)
@@ -42,11 +48,12 @@ static int scene_write(const struct scene *scene, struct buf *out, conch_error *
         rc = thing_write(scene, 1, out, err);
     if (rc == 0)
         rc = buf_append_format(out, err, " %s", verb(scene));
-    if (rc == 0 && tiny_motion_has_direction(scene->motion))
+    if (rc == 0 && tiny_motion_has_direction(scene->motion) && scene->direction != OPEN)
         rc = buf_append_format(out, err, " to the %s", scene->direction == DIRECTION_LEFT ? "left" : "right");
-    if (rc == 0)
-        rc = buf_append_format(out, err, " %s the %s %s", above ? "over" : "on", tiny_floor_names[scene->floor],
-                               tiny_sky_names[scene->sky]);
+    if (rc == 0 && scene->floor != OPEN)
+        rc = buf_append_format(out, err, " %s the %s", above ? "over" : "on", tiny_floor_names[scene->floor]);
+    if (rc == 0 && scene->sky != OPEN)
+        rc = buf_append_format(out, err, " %s", tiny_sky_names[scene->sky]);
     if (rc == 0 && scene->camera != OPEN)
         rc = buf_append_format(out, err, ", %s", camera_names[scene->camera]);
     return rc;
@@ -57,6 +64,7 @@ int expand_tiny(const struct expansion *expansion, struct buf *out, conch_error 
     struct scene scene;
     tiny_scene_read(&scene, expansion);
     tiny_scene_complete(&scene, expansion);
-    assert(scene.motion != OPEN && scene.floor != OPEN && scene.sky != OPEN && scene.colors[0] != OPEN);
+    assert(scene.motion != OPEN);
+    assert(is_pictured(expansion) || (scene.floor != OPEN && scene.sky != OPEN && scene.colors[0] != OPEN));
     return scene_write(&scene, out, err);
 }

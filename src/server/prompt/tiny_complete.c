@@ -1,4 +1,5 @@
 /* From what a prompt says to a scene that this world can show. */
+#include <stdio.h>
 #include <string.h>
 
 #include "server/prompt/tiny_scene.h"
@@ -64,7 +65,7 @@ static void thing_set(struct scene *scene, const struct expansion *e, int i, con
     scene->sizes[i] = noun->size;
     if (is_stand_in(noun->hit))
         nature = TINY_NATURE_COLOR(noun->hit->row->extra);
-    if (scene->colors[i] == OPEN && nature != TINY_NATURE_NONE)
+    if (scene->colors[i] == OPEN && nature != TINY_NATURE_NONE && !is_pictured(e))
         scene->colors[i] = nature;
     if (noun->color_is_near)
         note_add(e->notes, PROMPT_NOTE_REPLACED, "\"" HIT_FORMAT "\" is no colour of this model: %s stands in for it",
@@ -79,6 +80,7 @@ static void things_choose(struct scene *scene, const struct expansion *e, size_t
         static const struct lexicon_hit ball_hit = {&ball, 0, 0, false}, balloon_hit = {&balloon, 0, 0, false};
         scene->nouns[0] = scene->loose;
         scene->nouns[0].hit = scene->motion == MOTION_RISE ? &balloon_hit : &ball_hit;
+        scene->unnamed = is_pictured(e) && scene->loose.color == OPEN;
     }
     thing_set(scene, e, 0, &scene->nouns[0]);
     scene->thing_count = 1;
@@ -140,21 +142,31 @@ static void motion_fit(struct scene *scene, const struct expansion *e)
         scene->things[1] = THING_BALLOON;
 }
 
+/* "a red", "a" */
+static struct note_words {
+    char text[16];
+} thing_words(const struct scene *scene, int i)
+{
+    struct note_words words = {"a "};
+    const char *color = scene->colors[i] == OPEN ? "" : tiny_color_names[scene->colors[i]];
+    if (*color)
+        snprintf(words.text, sizeof words.text, "%s %s ", article(color), color);
+    return words;
+}
+
 static void stand_ins_note(const struct scene *scene, const struct expansion *e, size_t picked)
 {
-    if (!picked) {
-        note_add(e->notes, PROMPT_NOTE_FILLED, "no object this model knows was named: %s %s %s stands in for it",
-                 article(tiny_color_names[scene->colors[0]]), tiny_color_names[scene->colors[0]],
-                 tiny_thing_names[scene->things[0]]);
+    if (!picked && !scene->unnamed)
+        note_add(e->notes, PROMPT_NOTE_FILLED, "no object this model knows was named: %s%s stands in for it",
+                 thing_words(scene, 0).text, tiny_thing_names[scene->things[0]]);
+    if (!picked)
         return;
-    }
     for (int i = 0; i < scene->thing_count; i++) {
         const struct noun *noun = &scene->nouns[picked > 1 ? i : 0];
         if (is_stand_in(noun->hit) && (i == 0 || picked > 1))
             note_add(e->notes, PROMPT_NOTE_REPLACED,
-                     "this model does not know \"" HIT_FORMAT "\": %s %s %s stands in for it", HIT_ARGS(e, noun->hit),
-                     article(tiny_color_names[scene->colors[i]]), tiny_color_names[scene->colors[i]],
-                     tiny_thing_names[scene->things[i]]);
+                     "this model does not know \"" HIT_FORMAT "\": %s%s stands in for it", HIT_ARGS(e, noun->hit),
+                     thing_words(scene, i).text, tiny_thing_names[scene->things[i]]);
     }
 }
 
@@ -211,6 +223,17 @@ static void floor_choose(struct scene *scene, const struct expansion *e)
     note_add(e->notes, PROMPT_NOTE_FILLED, "the ground was left open: the %s was chosen", tiny_floor_names[floor]);
 }
 
+static void look_choose(struct scene *scene, const struct expansion *e)
+{
+    if (scene->floor == OPEN)
+        floor_choose(scene, e);
+    colors_choose(scene, e);
+    if (scene->sky == OPEN) {
+        scene->sky = SKY_DAY;
+        note_add(e->notes, PROMPT_NOTE_FILLED, "the time of day was left open: a sunny day was chosen");
+    }
+}
+
 bool tiny_motion_has_direction(int motion)
 {
     return motion == MOTION_ROLL || motion == MOTION_THROW || motion == MOTION_BOUNCE;
@@ -225,14 +248,11 @@ void tiny_scene_complete(struct scene *scene, const struct expansion *e)
     motion_fit(scene, e);
     if (scene->motion == OPEN)
         motion_choose(scene, e);
-    if (scene->floor == OPEN)
-        floor_choose(scene, e);
-    colors_choose(scene, e);
-    if (scene->sky == OPEN) {
-        scene->sky = SKY_DAY;
-        note_add(e->notes, PROMPT_NOTE_FILLED, "the time of day was left open: a sunny day was chosen");
-    }
-    if (tiny_motion_has_direction(scene->motion) && scene->direction == OPEN) {
+    if (is_pictured(e))
+        note_add(e->notes, PROMPT_NOTE_FILLED, "what the prompt leaves open is as the picture shows it");
+    else
+        look_choose(scene, e);
+    if (tiny_motion_has_direction(scene->motion) && scene->direction == OPEN && !e->request->last_frame) {
         scene->direction = (int)choice(e, "direction", 2);
         note_add(e->notes, PROMPT_NOTE_FILLED, "the direction was left open: %s was chosen",
                  scene->direction == DIRECTION_LEFT ? "left" : "right");

@@ -26,6 +26,7 @@ struct scene {
     int number;        /* said in words; 0: not */
     int motion, direction, sky, floor, camera;
     bool motion_is_general, facing;
+    bool unnamed; /* "it rolls": the picture shows what */
     /* what is drawn */
     int thing_count;
     int things[THINGS_MAX], colors[THINGS_MAX], sizes[THINGS_MAX];
@@ -65,11 +66,17 @@ static inline const char *article(const char *word)
     return strchr("aeiou", *word) ? "an" : "a";
 }
 
+/* A picture shows what the prompt leaves open. */
+static inline bool is_pictured(const struct expansion *e)
+{
+    return e->request->first_frame || e->request->last_frame;
+}
+
 /* Reads the prompt into *ret: its words, then its camera commands. */
 void tiny_scene_read(struct scene *ret, const struct expansion *expansion);
 
 /* Chooses what is drawn and fills what is open; afterwards things, colours, motion, floor and sky are set, and the
- * direction where the motion has one. */
+ * direction where the motion has one; what a picture shows stays OPEN. */
 void tiny_scene_complete(struct scene *scene, const struct expansion *expansion);
 
 bool tiny_motion_has_direction(int motion);
