@@ -66,6 +66,7 @@ static void what_is_no_picture_is_refused(void **state)
     assert_refused(submit_url(&world.admin, "ftp://example.com/a.png"), API_INVALID, "first_frame_image");
     assert_refused(submit_url(&world.admin, ""), API_INVALID, "first_frame_image");
     assert_refused(submit_url(&world.admin, cut), API_INVALID, "first_frame_image");
+    assert_null(strstr(world.problem.text, "/")); /* nothing of where files lie here */
     assert_int_equal(world_blobs(), 0);
     free(cut);
 }

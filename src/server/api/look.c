@@ -58,11 +58,15 @@ static int64_t wav_ms(const uint8_t *data, size_t size)
     return 0;
 }
 
-/* What the helper said about a file that it could not read. */
-static int refuse_media(struct api_problem *problem, const char *field, int rc, const conch_error *err)
+/* What the helper said about a file that it could not read; where that lies is nobody's business. */
+static int refuse_media(struct api_problem *problem, const char *field, const char *path, int rc,
+                        const conch_error *err)
 {
+    const size_t length = strlen(path);
+    const bool named = strncmp(err->text, path, length) == 0 && strncmp(err->text + length, ": ", 2) == 0;
     if (rc == CONCH_ERR_MEDIA || rc == CONCH_ERR_UNSUPPORTED || rc == CONCH_ERR_LIMIT || rc == CONCH_ERR_RANGE)
-        return api_refuse(problem, API_INVALID, field, "%s cannot be read: %s", field, err->text);
+        return api_refuse(problem, API_INVALID, field, "%s cannot be read: %s", field,
+                          err->text + (named ? length + 2 : 0));
     return api_refuse_error(problem, rc == CONCH_ERR_NOTFOUND ? CONCH_ERR_INTERNAL : rc, err);
 }
 
@@ -78,7 +82,7 @@ static int look_picture(struct api *api, const char *path, const char *field, co
         return api_refuse_value(problem, field, value, "at most %lld pixels", (long long)pixels_max);
     const int rc = media_image_read(path, &image, &err);
     if (rc < 0)
-        return refuse_media(problem, field, rc, &err);
+        return refuse_media(problem, field, path, rc, &err);
     look->width = image.width;
     look->height = image.height;
     media_image_finish(&image);
@@ -94,7 +98,7 @@ static int look_clip(const char *path, const char *field, struct look *look, str
     conch_error err = {0};
     const int rc = media_clip_probe(path, &info, &err);
     if (rc < 0)
-        return refuse_media(problem, field, rc, &err);
+        return refuse_media(problem, field, path, rc, &err);
     look->width = info.width;
     look->height = info.height;
     look->duration_ms = info.duration_us / 1000;
