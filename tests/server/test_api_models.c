@@ -101,6 +101,23 @@ static void models_of_a_workers_folder_can_be_asked_for(void **state)
     assert_refused(api_job_submit(world.api, &world.admin, &ask, NULL, &job, &world.problem), API_INVALID, "seconds");
 }
 
+static void workers_without_the_model_make_nothing(void **state)
+{
+    struct api_job job;
+    struct api_submit ask = world_ask(TINY, "a red ball");
+    world_start(NULL);
+    assert_done(api_job_submit(world.api, &world.admin, &ask, NULL, &job, &world.problem)); /* none has said yet */
+    api_job_finish(&job);
+    world_stop();
+    world_start(NULL);
+    world_worker("{\"models\":[]}");
+    assert_refused(api_job_submit(world.api, &world.admin, &ask, NULL, &job, &world.problem), API_UNAVAILABLE_HERE,
+                   "model");
+    ask = world_ask(HAILUO, "a red ball");
+    assert_refused(api_job_submit(world.api, &world.admin, &ask, NULL, &job, &world.problem), API_UNAVAILABLE_HERE,
+                   "model");
+}
+
 static void workers_are_shown_to_admins(void **state)
 {
     struct store_worker workers[4];
@@ -122,9 +139,9 @@ static void health_tells_what_is_missing(void **state)
     assert_int_equal(api_health(world.api, &health), -1);
     assert_true(health.store && health.blobs && !health.engine);
     assert_non_null(strstr(health.text, "worker"));
-    world_worker(WORKER);
     struct api_submit ask = world_ask(TINY, "a red ball");
     world_submit(&world.admin, &ask);
+    world_worker(WORKER);
     assert_int_equal(api_health(world.api, &health), 0);
     assert_int_equal(health.queued, 1);
     assert_true(health.free_bytes > 0);
@@ -158,6 +175,7 @@ int main(void)
         api_test(every_name_says_what_serves_it),
         api_test(an_alias_to_nowhere_is_not_available),
         api_test(models_of_a_workers_folder_can_be_asked_for),
+        api_test(workers_without_the_model_make_nothing),
         api_test(workers_are_shown_to_admins),
         api_test(health_tells_what_is_missing),
         api_test(metrics_are_text_for_prometheus),

@@ -377,7 +377,8 @@ static void a_key_without_the_scope_makes_no_jobs(void **state)
 static void an_estimate_says_what_a_submit_would_hold(void **state)
 {
     world_start((const char *[]){"sandbox.charge=true", NULL});
-    world_worker("{\"models\":[],\"ms_per_clip\":{\"conch/tiny\":4000}}");
+    world_worker("{\"models\":[{\"name\":\"conch/tiny\",\"modes\":[\"text\"],\"sizes\":[[256,160]],\"frames\":[33],"
+                 "\"fps\":16}],\"ms_per_clip\":{\"conch/tiny\":4000}}");
     struct api_submit ask = world_ask(HAILUO, "a red ball");
     struct api_estimate estimate;
     ask.seconds = 10;

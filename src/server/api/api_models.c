@@ -89,12 +89,14 @@ static void ours(struct api *api, const struct catalog_model *maker, bool live, 
     served->maker = maker;
     snprintf(served->served_by, sizeof served->served_by, "%s", maker->slug);
     snprintf(served->backend, sizeof served->backend, "local");
-    const bool listed = strcmp(maker->provider, "local") != 0; /* of the catalog: there once an engine runs */
-    served->available = live || (listed && api->config->engine.enabled);
+    const bool listed = strcmp(maker->provider, "local") != 0;    /* of the catalog: there once an engine runs */
+    const bool starting = local_models_workers(api->locals) == 0; /* one that works has said what it has */
+    served->available = live || (listed && api->config->engine.enabled && starting);
     if (!served->available)
         snprintf(served->reason, sizeof served->reason,
-                 listed ? "the engine is switched off here (engine.enabled) and no worker has %.100s"
-                        : "no worker that has %.100s is there at the moment",
+                 listed && !api->config->engine.enabled
+                     ? "the engine is switched off here (engine.enabled) and no worker has %.100s"
+                     : "no worker that has %.100s is there at the moment (conch doctor looks at the models)",
                  maker->slug);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "media/media.h"
 #include "server/api/api.h"
 #include "server/backend/backend.h"
 #include "server/dialect/dialect.h"
@@ -89,6 +90,17 @@ static int folders_find(const struct serve_worker_settings *settings, const stru
     return rc;
 }
 
+/* What will make every job fail is said at the start, not with the first job. */
+static void engine_look(const struct folders *folders)
+{
+    struct media_helper_info helper;
+    conch_error problem = {0};
+    if (folders->count == 0)
+        log_warn("no models were found, so nothing can be made; conch doctor says where they are looked for");
+    if (media_helper_probe(&helper, &problem) < 0)
+        log_warn("clips cannot be written", log_error_text(&problem));
+}
+
 static int engine_run(const struct serve_worker_settings *settings, struct parts *parts, conch_error *err)
 {
     struct folders folders = {.count = 0};
@@ -96,6 +108,7 @@ static int engine_run(const struct serve_worker_settings *settings, struct parts
     const struct config *config = &parts->config;
     int rc = folders_find(settings, config, &folders, err);
     if (rc == 0) {
+        engine_look(&folders);
         struct backend_local_settings local = {.folders = (const char *const *)folders.path,
                                                .folder_count = folders.count,
                                                .threads = (size_t)config->engine.threads,
