@@ -121,6 +121,15 @@ static void metadata_write(struct out *out, const struct api_job *job)
     out_object_end(out);
 }
 
+/* What the self-hosted servers add when a clip is there. */
+static void made_write(struct out *out, const struct job *job, const char *url)
+{
+    const int64_t took_ms = job->finished_ms - (job->started_ms ? job->started_ms : job->created_ms);
+    out_text(out, "url", url);
+    out_text(out, "media_type", "video/mp4");
+    out_real(out, "inference_time_s", (double)took_ms / 1000);
+}
+
 void openai_video_write(struct out *out, const char *key, const struct api_job *job, const char *url)
 {
     const struct store_job *row = &job->row;
@@ -143,7 +152,7 @@ void openai_video_write(struct out *out, const char *key, const struct api_job *
     else
         out_null(out, "error");
     if (url)
-        out_text(out, "url", url);
+        made_write(out, &row->job, url);
     metadata_write(out, job);
     out_object_end(out);
 }
