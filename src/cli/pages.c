@@ -41,7 +41,7 @@ static int page_get(const struct client *client, const struct pages *pages, cons
 int pages_each(const struct client *client, const struct pages *pages, pages_row *each, void *context, bool *ret_more,
                conch_error *err)
 {
-    char before[24] = "", limit[16];
+    char before[24] = "", limit[24];
     long left = pages->limit;
     bool more = true;
     int rc = 0;
