@@ -1,9 +1,11 @@
 #include "cli/client.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -99,6 +101,19 @@ static int key_find(struct client *client, const struct client_settings *setting
     return rc;
 }
 
+/* curl would say no more than that there is a problem. */
+static int ca_find(struct client *client, conch_error *err)
+{
+    const char *path = getenv("CONCH_CA_FILE");
+    if (!path || !*path)
+        return 0;
+    if (access(path, R_OK) < 0)
+        return conch_error_errno(err, errno == ENOENT ? CONCH_ERR_NOTFOUND : CONCH_ERR_IO, errno,
+                                 "CONCH_CA_FILE: cannot read %s", path);
+    client->ca_file = strdup(path);
+    return client->ca_file ? 0 : conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a path");
+}
+
 int client_open(struct client *client, const struct client_settings *settings, conch_error *err)
 {
     const char *variable = getenv("CONCH_SERVER");
@@ -113,6 +128,8 @@ int client_open(struct client *client, const struct client_settings *settings, c
         rc = base_set(client, default_server, "--server", err);
     if (rc == 0)
         rc = key_find(client, settings, err);
+    if (rc == 0)
+        rc = ca_find(client, err);
     if (rc < 0)
         client_close(client);
     return rc;
@@ -124,6 +141,7 @@ void client_close(struct client *client)
         hash_wipe(client->authorization, strlen(client->authorization));
     free(client->authorization);
     free(client->key_source);
+    free(client->ca_file);
     free(client->base);
     *client = (struct client){.base = NULL};
 }
@@ -143,9 +161,11 @@ int client_fault(const struct client *client, const struct http_fetched *fetched
         return conch_error_set(err, CLI_ERR_NO_SERVER, "no server answers at %s: %s", client->base, cause->text);
     case HTTP_FAULT_TIMEOUT:
     case HTTP_FAULT_BROKEN:
-    case HTTP_FAULT_TLS:
-        ret->transient = fetched->fault != HTTP_FAULT_TLS;
+        ret->transient = true;
         return conch_error_set(err, CLI_ERR_NO_SERVER, "%s", cause->text);
+    case HTTP_FAULT_TLS:
+        return conch_error_set(err, CLI_ERR_NO_SERVER, "%s; CONCH_CA_FILE names who else may vouch for it",
+                               cause->text);
     case HTTP_FAULT_CANCELLED:
         if (stop_check(err) < 0)
             return CONCH_ERR_CANCELLED;
@@ -238,6 +258,7 @@ int client_http_init(struct client_http *http, const struct client *client, cons
     if (rc == 0)
         rc = buf_append_text(&http->url, path, err);
     http->settings.url = http->url.data;
+    http->settings.ca_file = client->ca_file;
     http->settings.headers = http->headers;
     if (client->authorization)
         client_http_header(http, "Authorization", client->authorization);

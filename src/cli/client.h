@@ -5,6 +5,8 @@
  * key stands on the command line, where others could read it. Without any key calls go out without one, so that "no
  * server answers" is said before "a key is needed".
  *
+ * $CONCH_CA_FILE (PEM) says who may vouch for an https server, instead of the system's list.
+ *
  * What the server refuses becomes an error with its message, the field and what is allowed. */
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H
@@ -43,6 +45,7 @@ struct client {
     char *authorization; /* "Bearer ..."; NULL: no key was found */
     char *key_source;    /* for error texts: "CONCH_KEY", the name of a file; NULL: no key */
     bool local;          /* the address is this machine */
+    char *ca_file;       /* $CONCH_CA_FILE; NULL: whom the system trusts */
 };
 
 /* Connects to nothing yet; Ctrl-C is caught from now on. client_close takes a zeroed one and wipes the key. */

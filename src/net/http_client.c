@@ -228,6 +228,8 @@ static void options_set(struct hop *hop, long timeout_ms)
     curl_easy_setopt(curl, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "conch/" CONCH_VERSION);
+    if (settings->ca_file)
+        curl_easy_setopt(curl, CURLOPT_CAINFO, settings->ca_file);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, hop->curl_text);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
                      (long)(settings->connect_timeout_ms ? settings->connect_timeout_ms : CONNECT_TIMEOUT_MS));

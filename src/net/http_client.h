@@ -55,6 +55,7 @@ struct http_client_settings {
     int64_t stall_timeout_ms;   /* no byte for so long; 0: none. Counted in whole seconds */
     unsigned redirects_max;     /* 0: a redirect is an answer like others */
     const struct fetch_guard *guard; /* NULL: any address, for addresses the operator wrote down */
+    const char *ca_file;             /* PEM: who is trusted to vouch for servers; NULL: whom the system trusts */
     bool https_only;                 /* also after redirects */
     bool success_only;               /* a status outside 200..299 is an error; its body is not kept */
     int file;                        /* a descriptor the body goes to; 0 or -1: none, not owned */

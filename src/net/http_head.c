@@ -124,7 +124,8 @@ void http_origin_find(const struct http_request *request, bool trust_forwarded, 
         host = forwarded;
         host_size = forwarded_size;
     }
-    bool tls = proto_size == 5 && strncasecmp(proto, "https", 5) == 0;
+    bool tls = proto_size ? proto_size == 5 && strncasecmp(proto, "https", 5) == 0
+                          : strncmp(fallback, "https:", 6) == 0;
     if (host_is_valid(host, host_size))
         snprintf(origin, HTTP_ORIGIN_BYTES_MAX, "%s://%.*s", tls ? "https" : "http", (int)host_size, host);
     else

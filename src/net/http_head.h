@@ -21,7 +21,7 @@ size_t http_target_room(size_t target_size);
 int http_target_parse(struct http_request *request, char *text, struct http_field *queries, conch_error *err);
 
 /* "http://host:port" as the caller used it: from Host, and with trust_forwarded from X-Forwarded-Proto and -Host;
- * fallback when there is no usable Host. */
+ * fallback when there is no usable Host. fallback's scheme is that of the connection, where no proxy says otherwise. */
 void http_origin_find(const struct http_request *request, bool trust_forwarded, const char *fallback,
                       char origin[HTTP_ORIGIN_BYTES_MAX]);
 

@@ -6,7 +6,7 @@
  *    +-----------> DRAIN --last byte------------------------------------------------------+
  *
  * libmicrohttpd takes an answer before the body or after it and not between, hence DRAIN. When there is too much to
- * drain, the answer is written to the socket by hand and the connection closed. */
+ * drain, the answer is written to the socket (or the TLS session) by hand and the connection closed. */
 #include "net/http_server.h"
 
 #include <assert.h>
@@ -30,6 +30,7 @@
 #include "net/http_listen.h"
 #include "net/http_queue.h"
 #include "net/http_stream.h"
+#include "net/http_tls.h"
 
 enum { STREAM_BLOCK_BYTES = 16 << 10, RAW_HEAD_BYTES_MAX = 16 << 10, RETRY_AFTER_S = 1, STOP_FLUSH_MS = 500 };
 
@@ -67,6 +68,8 @@ struct http_server {
     struct http_queue *queue;
     struct http_budget memory, spool;
     char *public_url, *spool_folder;
+    bool tls_on;
+    struct http_tls tls;
     char address[HTTP_ADDRESS_BYTES_MAX], fallback_origin[HTTP_ADDRESS_BYTES_MAX + 8];
     uint16_t port;
     _Atomic size_t exchange_count;
@@ -271,6 +274,15 @@ static enum MHD_Result send_answer(struct exchange *exchange)
     return result;
 }
 
+static bool raw_write(const struct exchange *exchange, int file, const struct buf *raw)
+{
+    if (!exchange->server->tls_on)
+        return send(file, raw->data, raw->size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)raw->size;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(exchange->connection,
+                                                                   MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    return info && info->tls_session && http_tls_send_last(info->tls_session, raw->data, raw->size);
+}
+
 /* In the middle of a body, where the library takes no answer: into the socket's buffer as far as it goes, then the end
  * of the connection. */
 static enum MHD_Result send_raw(struct exchange *exchange)
@@ -288,7 +300,7 @@ static enum MHD_Result send_raw(struct exchange *exchange)
         buf_append_format(&raw, NULL, "%s: %s\r\n", response->fields[i].name, response->fields[i].value);
     buf_append_text(&raw, "\r\n", NULL);
     buf_append(&raw, response->body.data, response->body.size, NULL);
-    if (send(info->connect_fd, raw.data, raw.size, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)raw.size) {
+    if (raw_write(exchange, info->connect_fd, &raw)) {
         exchange->sent_status = response->status;
         exchange->sent_bytes = response->body.size;
     }
@@ -673,7 +685,7 @@ static int daemon_start(struct http_server *server, int file, conch_error *err)
     struct MHD_OptionItem options[] = {
         {MHD_OPTION_LISTEN_SOCKET, file, NULL},
         {MHD_OPTION_THREAD_POOL_SIZE, settings->network_threads > 1 ? (intptr_t)settings->network_threads : 0, NULL},
-        {MHD_OPTION_THREAD_STACK_SIZE, HTTP_SERVER_STACK_BYTES, NULL},
+        {MHD_OPTION_THREAD_STACK_SIZE, server->tls_on ? HTTP_SERVER_TLS_STACK_BYTES : HTTP_SERVER_STACK_BYTES, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)settings->header_bytes_max, NULL},
         {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)settings->connections_max, NULL},
         {MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)settings->connections_per_ip_max, NULL},
@@ -683,10 +695,14 @@ static int daemon_start(struct http_server *server, int file, conch_error *err)
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)on_target, server},
         {MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)on_unescape, NULL},
+        {server->tls_on ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, server->tls.certificate.data},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, server->tls.key.data},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)HTTP_TLS_PRIORITIES},
         {MHD_OPTION_END, 0, NULL},
     };
-    server->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access,
-                                      server, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+    const unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | (server->tls_on ? MHD_USE_TLS : 0);
+    server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_access, server, MHD_OPTION_ARRAY, options,
+                                      MHD_OPTION_END);
     if (server->daemon)
         return 0;
     return conch_error_set(err, CONCH_ERR_INTERNAL, "the HTTP library could not start its threads");
@@ -724,9 +740,23 @@ static void server_free(struct http_server *server)
     http_queue_destroy(server->queue);
     http_links_destroy(server->links);
     pthread_mutex_destroy(&server->lock);
+    http_tls_close(&server->tls);
     free(server->public_url);
     free(server->spool_folder);
     free(server);
+}
+
+static int tls_prepare(struct http_server *server, conch_error *err)
+{
+    const struct http_server_settings *settings = &server->settings;
+    if (!settings->tls_certificate && !settings->tls_key)
+        return 0;
+    if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+        return conch_error_set(err, CONCH_ERR_UNSUPPORTED,
+                               "server.tls_certificate: the libmicrohttpd of this machine was built without TLS");
+    const int rc = http_tls_open(&server->tls, settings->tls_certificate, settings->tls_key, err);
+    server->tls_on = rc == 0;
+    return rc;
 }
 
 int http_server_open(struct http_server **ret_server, const struct http_server_settings *settings,
@@ -743,10 +773,13 @@ int http_server_open(struct http_server **ret_server, const struct http_server_s
     if (rc == 0)
         rc = strings_copy(server, settings, err);
     if (rc == 0)
+        rc = tls_prepare(server, err);
+    if (rc == 0)
         rc = file = http_listen(settings->listen, server->address, &server->port, err);
     if (rc < 0)
         goto out;
-    snprintf(server->fallback_origin, sizeof server->fallback_origin, "http://%s", server->address);
+    snprintf(server->fallback_origin, sizeof server->fallback_origin, "%s://%s", server->tls_on ? "https" : "http",
+             server->address);
     server->memory.max = server->settings.inflight_bytes_max;
     server->spool.max = server->settings.spool_bytes_max;
     http_files_allow(server->settings.connections_max);
@@ -803,6 +836,11 @@ void http_server_close(struct http_server *server, int64_t grace_ms)
 const char *http_server_address(const struct http_server *server)
 {
     return server->address;
+}
+
+const char *http_server_origin(const struct http_server *server)
+{
+    return server->fallback_origin;
 }
 
 uint16_t http_server_port(const struct http_server *server)

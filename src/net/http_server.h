@@ -34,6 +34,7 @@ enum {
     HTTP_SERVER_CONNECTIONS_MAX = 65536,
     HTTP_SERVER_HEADER_BYTES_MIN = 4096,
     HTTP_SERVER_STACK_BYTES = 256 << 10,
+    HTTP_SERVER_TLS_STACK_BYTES = 1 << 20, /* of network threads: handshakes */
 };
 
 /* What admit decides. All zero: no body, on a handler thread. */
@@ -87,6 +88,8 @@ struct http_embedder {
 struct http_server_settings {
     const char *listen;             /* "127.0.0.1:8787", "[::1]:0", "0.0.0.0:80"; port 0: any free one */
     const char *public_url;         /* origin for links, "https://video.example.com"; NULL: as the caller says */
+    const char *tls_certificate;    /* PEM file: https with it, see http_tls.h; NULL: plain HTTP */
+    const char *tls_key;            /* and its key */
     bool trust_forwarded;           /* take X-Forwarded-Proto, -Host and -For of a proxy in front of us */
     const char *spool_folder;       /* exists; NULL: nothing is spooled */
     size_t network_threads;         /* [4] */
@@ -107,7 +110,8 @@ struct http_server_settings {
 
 struct http_server;
 
-/* Listens and serves at once. CONCH_ERR_RANGE names the setting; CONCH_ERR_IO when the address is taken or not ours. */
+/* Listens and serves at once. CONCH_ERR_RANGE names the setting; CONCH_ERR_IO when the address is taken or not ours;
+ * those of http_tls_open. */
 int http_server_open(struct http_server **ret_server, const struct http_server_settings *settings,
                      const struct http_embedder *embedder, conch_error *err);
 
@@ -119,6 +123,8 @@ void http_server_close(struct http_server *server, int64_t grace_ms);
 
 /* "127.0.0.1:41234": with the real port. */
 const char *http_server_address(const struct http_server *server);
+/* "http://127.0.0.1:41234", or https. */
+const char *http_server_origin(const struct http_server *server);
 uint16_t http_server_port(const struct http_server *server);
 
 /* For metrics: what is going on now. */

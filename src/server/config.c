@@ -342,6 +342,10 @@ static int config_check(const struct config *c, conch_error *err)
         return conch_error_set(err, CONCH_ERR_RANGE,
                                "[credits] order is empty, but jobs are charged for: it wants some of package, credits, "
                                "payg");
+    if (!*c->server.tls_certificate != !*c->server.tls_key)
+        return conch_error_set(err, CONCH_ERR_RANGE, "[server] %s is set and %s is not: TLS needs both",
+                               *c->server.tls_key ? "tls_key" : "tls_certificate",
+                               *c->server.tls_key ? "tls_certificate" : "tls_key");
     if (c->safety.policy == CONFIG_POLICY_HTTP && !*c->safety.classifier_url)
         return conch_error_set(err, CONCH_ERR_RANGE, "[safety] policy http wants classifier_url as well");
     if (c->server.body_bytes_max > c->server.inflight_bytes_max)

@@ -42,8 +42,9 @@ struct config_list {
  * the key's help says so. */
 struct config {
     struct {
-        char *listen;     /* ADDRESS:PORT, [::1]:8787 */
-        char *public_url; /* "" or http(s)://host[:port], no slash at the end */
+        char *listen;                    /* ADDRESS:PORT, [::1]:8787 */
+        char *public_url;                /* "" or http(s)://host[:port], no slash at the end */
+        char *tls_certificate, *tls_key; /* both "" or both files */
         bool trust_forwarded;
         char *data; /* absolute unless the operator gave a relative one */
         int64_t threads, handlers, handler_queue_max, connections_max;

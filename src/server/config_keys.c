@@ -102,10 +102,13 @@ static bool is_signing_secret(const char *text)
 
 static const struct config_key keys[] = {
     TEXT(CONFIG_TEXT, server, "listen", listen, "127.0.0.1:8787",
-         "Where the server listens. 0.0.0.0:8787 is every network card; put TLS in front of it then.",
+         "Where the server listens. 0.0.0.0:8787 is every network card; use TLS then, here or in front of it.",
          .check = is_address, .wanted = "ADDRESS:PORT, as 127.0.0.1:8787 or [::1]:8787", .min = 1),
     TEXT(CONFIG_TEXT, server, "public_url", public_url, "",
          "How clients reach the server, for links in answers. Empty: what each request was addressed to.", CHECK_URL),
+    TEXT(CONFIG_PATH, server, "tls_certificate", tls_certificate, "",
+         "PEM file of the certificate and those that vouch for it, for https. Empty: plain HTTP."),
+    TEXT(CONFIG_PATH, server, "tls_key", tls_key, "", "PEM file of its key, without a passphrase."),
     BOOL(server, "trust_forwarded", trust_forwarded, "false",
          "Believe X-Forwarded-For, -Proto and -Host: only behind a reverse proxy that sets them."),
     TEXT(CONFIG_PATH, server, "data", data, "",

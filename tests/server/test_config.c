@@ -149,6 +149,7 @@ static void what_is_wrong_is_named_with_its_line_and_what_is_allowed(void **stat
     REFUSED("[server]\nlisten =\n", "is empty");
     REFUSED("[server]\npublic_url = example.org\n", "https://example.org");
     REFUSED("[fetch]\nallow = 10.0.0.0/8, 10.0.0.0/40\n", "'10.0.0.0/40'", "10.1.0.0/16");
+    REFUSED("[server]\ntls_key = /etc/key.pem\n", "tls_key is set", "tls_certificate is not");
     REFUSED("[server]\ncors_origins = https://a.example/path\n", "https://example.org");
     REFUSED("[optimizer]\nmode = chat\n", "chat_url");
     REFUSED("[safety]\npolicy = http\n", "classifier_url");

@@ -338,6 +338,8 @@ int http_app_listen(struct http_app *app, const char *spool_folder, conch_error 
     const struct http_server_settings settings = {
         .listen = config->server.listen,
         .public_url = *config->server.public_url ? config->server.public_url : NULL,
+        .tls_certificate = *config->server.tls_certificate ? config->server.tls_certificate : NULL,
+        .tls_key = *config->server.tls_key ? config->server.tls_key : NULL,
         .trust_forwarded = config->server.trust_forwarded,
         .spool_folder = spool_folder,
         .network_threads = (size_t)config->server.threads,
@@ -358,6 +360,11 @@ int http_app_listen(struct http_app *app, const char *spool_folder, conch_error 
 const char *http_app_address(const struct http_app *app)
 {
     return app->server ? http_server_address(app->server) : NULL;
+}
+
+const char *http_app_origin(const struct http_app *app)
+{
+    return app->server ? http_server_origin(app->server) : NULL;
 }
 
 void http_app_close(struct http_app *app, int64_t grace_ms)

@@ -44,6 +44,8 @@ int http_app_listen(struct http_app *app, const char *spool_folder, conch_error 
 
 /* "127.0.0.1:8787", with the real port; NULL before http_app_listen. */
 const char *http_app_address(const struct http_app *app);
+/* "http://127.0.0.1:41234", or https; NULL likewise. */
+const char *http_app_origin(const struct http_app *app);
 
 /* Ends event streams, stops listening, lets requests finish for grace_ms (http_server_close), frees everything. NULL is
  * allowed. api and store may be closed afterwards. */

@@ -47,7 +47,7 @@ void first_clip_begin(struct first_clip *clip, const struct first_clip_settings 
     if (api_job_submit(settings->api, &caller, &submit, &once, &job, &problem) == 0) {
         clip->api = settings->api;
         clip->job_id = job.row.job.id;
-        snprintf(clip->address, sizeof clip->address, "%s", settings->address);
+        snprintf(clip->origin, sizeof clip->origin, "%s", settings->origin);
         printf("\nMaking a first clip: %s\n", settings->prompt);
         fflush(stdout);
         api_job_finish(&job);
@@ -82,7 +82,7 @@ void first_clip_look(struct first_clip *clip)
     if (job_terminal(job.row.job.state)) {
         const char *start = isatty(STDOUT_FILENO) ? "\r" : "";
         if (job.row.job.state == JOB_SUCCEEDED)
-            printf("%sYour first clip is ready: open http://%s\n", start, clip->address);
+            printf("%sYour first clip is ready: open %s\n", start, clip->origin);
         else
             printf("%sThe first clip was not made: %s\n", start, job.row.error_text ? job.row.error_text : "cancelled");
         fflush(stdout);

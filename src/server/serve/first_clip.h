@@ -9,14 +9,14 @@
 
 struct first_clip {
     struct api *api;
-    int64_t job_id; /* 0: none, or told already */
-    int permille;   /* as last shown */
-    char address[128];
+    int64_t job_id;   /* 0: none, or told already */
+    int permille;     /* as last shown */
+    char origin[128]; /* "http://127.0.0.1:8787" */
 };
 
 struct first_clip_settings {
     struct api *api;
-    const char *prompt, *address;
+    const char *prompt, *origin;
     const char *key; /* that it is made with; NULL: none is known, then there is no clip */
 };
 

@@ -123,7 +123,7 @@ static void announce(const struct server *server)
 {
     const char *address = http_app_address(atomic_load(&server->app));
     log_info("serving", log_text("address", address), log_text("data", server->parts.config.server.data));
-    printf("Conch serves the studio and the API at http://%s\n", address);
+    printf("Conch serves the studio and the API at %s\n", http_app_origin(atomic_load(&server->app)));
     if (server->first_key)
         printf("  your key   %s\n             (shown this once; the command line reads it from %s/admin.key)\n",
                server->first_key, server->parts.config.server.data);
@@ -198,7 +198,7 @@ static void first_clip_submit(struct server *server)
 {
     struct first_clip_settings clip = {.api = server->api,
                                        .prompt = server->settings->first_clip,
-                                       .address = http_app_address(atomic_load(&server->app)),
+                                       .origin = http_app_origin(atomic_load(&server->app)),
                                        .key = server->first_key};
     struct buf key;
     char *path = NULL;

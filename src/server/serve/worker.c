@@ -153,7 +153,8 @@ static void origin_set(struct relay *relay)
     if (*config->server.public_url)
         snprintf(relay->origin, sizeof relay->origin, "%s", config->server.public_url);
     else
-        snprintf(relay->origin, sizeof relay->origin, "http://%s", config->server.listen);
+        snprintf(relay->origin, sizeof relay->origin, "%s://%s", *config->server.tls_certificate ? "https" : "http",
+                 config->server.listen);
 }
 
 static const char *origin_of(const struct relay *relay, const struct api_job *job)
