@@ -221,6 +221,8 @@ static void skip_sent(struct iovec *parts, int count, size_t sent)
 {
     for (int i = 0; i < count; i++) {
         size_t part = size_min(sent, parts[i].iov_len);
+        if (part == 0) /* nothing may stand at NULL */
+            continue;
         parts[i].iov_base = (char *)parts[i].iov_base + part;
         parts[i].iov_len -= part;
         sent -= part;
