@@ -90,14 +90,17 @@ export async function all<T>(path: string, limit = 1000): Promise<T[]> {
 
 // ---- the session ----
 
-function keep(session: Session): Session {
-    csrf = session.csrf;
-    return session;
+/** What the server says of a session; without one all of it is null. */
+type Told = { [name in keyof Session]: Session[name] | null };
+
+function keep(told: Told): Session | null {
+    csrf = told.csrf ?? '';
+    return told.key && told.csrf ? { csrf: told.csrf, key: told.key } : null;
 }
 
-export const sessionGet = async () => keep(await get<Session>('/conch/v1/session'));
+export const sessionGet = async () => keep(await get<Told>('/conch/v1/session'));
 export const sessionOpen = async (proof: { key: string } | { link: string }) =>
-    keep(await post<Session>('/conch/v1/session', proof));
+    keep(await post<Told>('/conch/v1/session', proof));
 export async function sessionClose(): Promise<void> {
     await remove('/conch/v1/session');
     csrf = '';

@@ -289,8 +289,10 @@ export function remix(job: Job): void {
             seconds: job.seconds ?? 0,
             ratio: job.ratio ?? '',
             seed: job.seed === null ? '' : String(job.seed),
-            steps: job.backend === 'local' && job.steps ? String(job.steps) : '',
-            optimizer: job.prompt_used === null || job.prompt_used !== job.prompt,
+            steps: job.settings?.steps ? String(job.settings.steps) : '',
+            guidance: job.settings?.guidance ? String(job.settings.guidance) : '',
+            watermark: job.settings?.watermark === true,
+            optimizer: job.settings?.optimizer !== 'off',
             from: job.id,
         }),
     );

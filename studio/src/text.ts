@@ -230,6 +230,7 @@ const texts = {
     'job.state': ['State', '状态'],
     'job.model': ['Asked for', '请求的模型'],
     'job.servedBy': ['Made by', '实际生成'],
+    'job.optimizerOff': ['off', '关闭'],
     'job.created': ['Asked', '提交时间'],
     'job.waited': ['Waited', '等待'],
     'job.took': ['Took', '用时'],

@@ -65,6 +65,7 @@ export interface Job {
     fps: number | null;
     seed: number | null;
     priority: number;
+    settings?: { optimizer: string | null; steps: number | null; guidance: number | null; watermark: boolean | null };
     attempts: number;
     progress: number;
     phase: string | null;
@@ -171,6 +172,7 @@ export interface Pictures {
     formats: string[];
 }
 
+/** What the server says of a model; licence and memory_bytes come with newer servers. */
 export interface Model {
     id: string;
     provider: string;

@@ -21,6 +21,7 @@ const DRIFT = 0.08; // seconds apart before one is set right
 function usePlayers(ids: string[]) {
     const videos = useRef(new Map<string, HTMLVideoElement>());
     const [playing, setPlaying] = useState(false);
+    const on = useRef(false); // the same, known at once
     const [at, setAt] = useState(0);
     const [length, setLength] = useState(0);
     const [rate, setRate] = useState(1);
@@ -38,7 +39,7 @@ function usePlayers(ids: string[]) {
             if (first) {
                 setLength(first.duration || 0);
                 setAt(first.currentTime);
-                if (playing) {
+                if (on.current) {
                     if (first.ended) {
                         for (const video of list()) {
                             video.currentTime = 0;
@@ -59,7 +60,7 @@ function usePlayers(ids: string[]) {
         };
         frame = requestAnimationFrame(tick);
         return () => cancelAnimationFrame(frame);
-    }, [ids.join(), playing]);
+    }, [ids.join()]);
 
     return {
         videos,
@@ -69,10 +70,14 @@ function usePlayers(ids: string[]) {
         rate,
         setRate,
         toggle: () => {
-            if (playing) for (const video of list()) video.pause();
-            setPlaying(!playing);
+            on.current = !on.current;
+            if (!on.current) for (const video of list()) video.pause();
+            setPlaying(on.current);
         },
-        start: () => setPlaying(true),
+        start: () => {
+            on.current = true;
+            setPlaying(true);
+        },
         seek: (time: number) => {
             for (const video of list()) video.currentTime = Math.min(time, video.duration);
             setAt(time);

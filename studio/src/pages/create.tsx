@@ -5,7 +5,7 @@ import { CAMERA, cameraBracketBefore, outputOf, outputsOf, resolutionsOf, second
 import { change, draft, draftClear, draftModel, isLocal, isSending, modeOf, pictureAdd, pictureSwap, problemsOf, requestOf, type Draft, type Problem } from '../draft';
 import { amount, span, usd } from '../format';
 import { jobsPut, useJob } from '../live';
-import { Clip } from '../parts/clip';
+import { Clip, stillMotion } from '../parts/clip';
 import { CodeDialog } from '../parts/codedialog';
 import { Icon } from '../parts/icons';
 import { JobActions } from '../parts/jobactions';
@@ -123,7 +123,7 @@ function Optimizer({ d, estimate }: { d: Draft; estimate: Estimate | null }) {
                     <p data-test="optimized">{used}</p>
                 </div>
             )}
-            {estimate && estimate.notes.length > 0 && (
+            {estimate && d.optimizer && d.prompt.trim() !== '' && estimate.notes.length > 0 && (
                 <ul class="notes">
                     {estimate.notes.map((note) => (
                         <li key={note}>{note}</li>
@@ -313,7 +313,9 @@ function Composer() {
     const local = problemsOf(d);
     const request = useMemo(() => requestOf(d), [d]);
     const sending = isSending(d);
-    const { estimate, error, fresh } = useEstimate(request, !!model && local.length === 0 && !sending);
+    // what it costs does not depend on the words, so that is known before the first one is written
+    const wordless = local.length === 1 && local[0]!.text === t('check.prompt');
+    const { estimate, error, fresh } = useEstimate(wordless ? { ...request, prompt: '…' } : request, !!model && (local.length === 0 || wordless) && !sending);
     const refused: Problem[] = error && local.length === 0 ? [{ field: fieldOf[error.field?.replace(/\[.*/, '') ?? ''] ?? 'model', text: error.code === 'offline' ? t('offline') : error.message }] : [];
     const problems = [...local, ...refused];
     const visible = problems.filter((row) => tried || row.field !== 'prompt' || row.text !== t('check.prompt'));
@@ -341,6 +343,8 @@ function Composer() {
             if (made.length) {
                 jobsPut(made);
                 shown(made.map((job) => job.id));
+                // on a phone the clips lie below: show where they are
+                requestAnimationFrame(() => matchMedia('(max-width: 860px)').matches && document.querySelector('.stage')?.scrollIntoView({ block: 'start', behavior: stillMotion() ? 'auto' : 'smooth' }));
             }
             setBusy(false);
         }
@@ -407,20 +411,20 @@ function Composer() {
                         {[priceText(estimate, d.count), timeText(estimate, d.count)].filter(Boolean).join(' · ')}
                     </span>
                 </button>
-                <div class="row spread under">
-                    <span class="dim keys-hint">
-                        <kbd>Ctrl</kbd> <kbd>Enter</kbd>
-                    </span>
-                    <span class="row">
-                        <button type="button" class="ghost" onClick={draftClear}>
-                            {t('create.clear')}
-                        </button>
-                        <button type="button" class="ghost" onClick={() => setCode(true)} disabled={!model}>
-                            <Icon name="code" size={16} /> {t('code.copyAs')}
-                        </button>
-                    </span>
-                </div>
                 {!may('generate') && <Notice text={t('create.mayNot')} />}
+            </div>
+            <div class="row spread under">
+                <span class="dim keys-hint">
+                    <kbd>Ctrl</kbd> <kbd>Enter</kbd>
+                </span>
+                <span class="row">
+                    <button type="button" class="ghost" onClick={draftClear}>
+                        {t('create.clear')}
+                    </button>
+                    <button type="button" class="ghost" onClick={() => setCode(true)} disabled={!model}>
+                        <Icon name="code" size={16} /> {t('code.copyAs')}
+                    </button>
+                </span>
             </div>
             {code && model && <CodeDialog request={request} model={model} mode={mode} onClose={() => setCode(false)} />}
         </form>

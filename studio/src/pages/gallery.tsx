@@ -117,7 +117,7 @@ function Tile({ id }: { id: string }) {
         <li class={isPicked ? 'tile picked' : 'tile'} data-job={id} onMouseEnter={start} onMouseLeave={stop} onFocusIn={start} onFocusOut={stop}>
             <a class="tile-link" href={jobPath(id)}>
                 <span class="tile-picture">
-                    {done && job.poster ? <img src={posterAddress(job)} alt="" loading="lazy" decoding="async" /> : <span class={isActive(job) ? 'tile-blank busy' : 'tile-blank'} />}
+                    {done && job.poster ? <img src={posterAddress(job)} alt="" loading="lazy" decoding="async" /> : <span class="tile-blank">{!isActive(job) && <Icon name={job.state === 'succeeded' ? 'gallery' : 'close'} size={26} />}</span>}
                     {playing && <video src={clipAddress(job)} muted loop playsInline autoplay aria-hidden="true" />}
                     {isActive(job) && <progress max={1} value={job.state === 'running' ? job.progress : undefined} aria-label={t('live.progress')} />}
                 </span>
@@ -174,6 +174,7 @@ function FilterBar({ filters, onChange }: { filters: Filters; onChange: (part: F
     const [open, setOpen] = useState(false);
     const timer = useRef(0);
     useEffect(() => setQ(filters.q ?? ''), [filters.q]);
+    useEffect(() => () => clearTimeout(timer.current), []);
     const search = (text: string) => {
         setQ(text);
         clearTimeout(timer.current);
@@ -267,7 +268,8 @@ export function GalleryPage() {
         watch.observe(end.current);
         return () => watch.disconnect();
     }, [loaded, load]);
-    const change = (part: Filters) => go(address('/studio/gallery', { ...filters, ...part }), true);
+    // from the address as it is now: what is typed into the search comes a moment later than what is chosen
+    const change = (part: Filters) => go(address('/studio/gallery', { ...read(place.value.query), ...part }), true);
     const filtered = Object.keys(filters).length > 0;
     return (
         <div class="gallery">

@@ -103,7 +103,9 @@ function Facts({ job }: { job: Job }) {
                     {job.seed}
                 </Fact>
             )}
-            {job.steps && <Fact name={t('create.steps')}>{job.steps}</Fact>}
+            {job.settings?.steps && <Fact name={t('create.steps')}>{job.settings.steps}</Fact>}
+            {job.settings?.guidance && <Fact name={t('create.guidance')}>{job.settings.guidance}</Fact>}
+            {job.settings?.optimizer === 'off' && <Fact name={t('create.optimizer')}>{t('job.optimizerOff')}</Fact>}
             <Fact name={t('job.created')}>{time(job.created_at)}</Fact>
             {wait !== null && <Fact name={t('job.waited')}>{span(wait)}</Fact>}
             {run !== null && <Fact name={t('job.took')}>{span(run)}</Fact>}
@@ -156,7 +158,7 @@ function Events({ id, state }: { id: string; state: string }) {
         <section class="events" aria-label={t('job.events')}>
             <h2>{t('job.events')}</h2>
             <ol>
-                {list.map((event) => (
+                {list.filter((event) => !['job.progress', 'job.lease'].includes(event.type)).map((event) => (
                     <li key={event.id}>
                         <time dateTime={event.at}>{clock(event.at)}</time>
                         <span>{t(`event.${event.type.replace('job.', '')}` as TextKey)}</span>

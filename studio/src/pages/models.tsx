@@ -54,7 +54,8 @@ function Matrix({ model }: { model: Model }) {
                     {[...rows].map(([resolution, row]) => (
                         <tr key={resolution}>
                             <th scope="row">
-                                {resolution} <span class="dim">{sizeText(model.outputs.find((output) => output.resolution === resolution && output.width !== null))}</span>
+                                {resolution.replace(/^(\d+)x(\d+)$/, '$1 × $2')}{' '}
+                                {!/x/.test(resolution) && <span class="dim">{sizeText(model.outputs.find((output) => output.resolution === resolution && output.width !== null))}</span>}
                             </th>
                             {model.modes.map((mode) => (
                                 <td key={mode}>{row.has(mode) ? range(row.get(mode)!) : <span class="dim">{t('models.no')}</span>}</td>

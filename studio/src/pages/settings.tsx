@@ -65,12 +65,13 @@ function NewKey({ onMade, onClose }: { onMade: () => void; onClose: () => void }
             title={t('keys.new')}
             onClose={onClose}
             footer={
-                <button type="button" class="primary" disabled={!scopes.length} onClick={make}>
+                <button type="submit" form="new-key" class="primary" disabled={!scopes.length}>
                     {t('keys.make')}
                 </button>
             }
         >
             <form
+                id="new-key"
                 class="stack"
                 onSubmit={(event) => {
                     event.preventDefault();

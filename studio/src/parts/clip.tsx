@@ -16,7 +16,8 @@ export const stillMotion = () => matchMedia('(prefers-reduced-motion: reduce)').
 /** The newest preview picture as an address of this page; asked for once a step or second, while the job runs. */
 function usePreview(job: Job): string {
     const [url, setUrl] = useState('');
-    const running = job.state === 'running' || job.state === 'storing';
+    const kept = useRef('');
+    const running = job.state === 'running' && (job.step ?? 0) > 0 && job.phase === 'denoise';
     useEffect(() => {
         if (!running) return;
         let ended = false, timer = 0, last = '';
@@ -38,11 +39,14 @@ function usePreview(job: Job): string {
         return () => {
             ended = true;
             clearTimeout(timer);
-            if (last) URL.revokeObjectURL(last);
-            setUrl('');
+            kept.current = last;
         };
     }, [job.id, running]);
-    return url;
+    // the last one stays while pixels are made of it
+    useEffect(() => () => {
+        if (kept.current) URL.revokeObjectURL(kept.current);
+    }, [job.id]);
+    return isActive(job) ? url : '';
 }
 
 export async function jobCancel(job: Job): Promise<void> {

@@ -88,12 +88,13 @@ function RejectDialog({ job, onClose }: { job: Job; onClose: () => void }) {
             title={t('review.why')}
             onClose={onClose}
             footer={
-                <button type="button" class="primary" onClick={done}>
+                <button type="submit" form="reject" class="primary">
                     {t('review.reject')}
                 </button>
             }
         >
             <form
+                id="reject"
                 onSubmit={(event) => {
                     event.preventDefault();
                     done();
@@ -206,6 +207,10 @@ export function requestOfJob(job: Job) {
         ...(job.seconds ? { seconds: job.seconds } : {}),
         ...(job.ratio && job.ratio !== 'adaptive' ? { ratio: job.ratio } : {}),
         ...(job.seed !== null ? { seed: job.seed } : {}),
+        ...(job.settings?.steps ? { steps: job.settings.steps } : {}),
+        ...(job.settings?.guidance ? { guidance: job.settings.guidance } : {}),
+        ...(job.settings?.optimizer === 'off' ? { optimizer: false } : {}),
+        ...(job.settings?.watermark ? { watermark: true } : {}),
         ...(of('first_frame')[0] ? { first_frame: of('first_frame')[0] } : {}),
         ...(of('last_frame')[0] ? { last_frame: of('last_frame')[0] } : {}),
         ...(of('subject').length ? { subjects: of('subject') } : {}),

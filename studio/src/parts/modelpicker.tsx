@@ -86,12 +86,13 @@ function ModelDialog(props: { chosen: string; onPick: (model: Model) => void; on
             wide
             onClose={props.onClose}
             footer={
-                <button type="button" class="primary" onClick={use}>
+                <button type="submit" form="pick-model" class="primary">
                     {t('model.use')}
                 </button>
             }
         >
             <form
+                id="pick-model"
                 class="model-list"
                 onSubmit={(event) => {
                     event.preventDefault();
