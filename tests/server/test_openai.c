@@ -305,6 +305,7 @@ static void json_in_a_form_is_not_nested_without_end(void **state)
     part("conditions", deep);
     assert_int_equal(read_form(), -1);
     assert_string_equal(problem.field, "conditions");
+    assert_non_null(strstr(problem.text, "must be an array")); /* it was never parsed: still a text */
 }
 
 static void parts_that_are_no_text_are_refused(void **state)
