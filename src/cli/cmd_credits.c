@@ -232,6 +232,49 @@ static int statement(const struct client *client, const struct settings *setting
     return rc;
 }
 
+/* ---- accounts ---- */
+
+static int account_row(void *context, const json_t *account, conch_error *err)
+{
+    struct table *table = context;
+    if (table->settings->json)
+        return job_show_json(account, false, err);
+    if (table->count++ == 0)
+        printf("%-16s  %16s  %20s  %-19s  %s\n", "ID", "DOLLARS GIVEN", "CREDITS GIVEN", "CREATED", "NAME");
+    printf("%-16s  %16s  %20s  %-19s  ", job_show_word(account, "id").text,
+           money_write(whole(account, "issued_microusd"), MONEY_MICROUSD).text,
+           money_write(whole(account, "issued_millicredit"), MONEY_MILLICREDIT).text,
+           job_show_time(json_string_value(json_object_get(account, "created_at"))).text);
+    clean_print(stdout, job_show_word(account, "name").text, 40, 0);
+    putchar('\n');
+    return ferror(stdout) ? conch_error_set(err, CONCH_ERR_IO, "standard output is closed") : 0;
+}
+
+static int accounts(const struct client *client, const struct settings *settings, conch_error *err)
+{
+    struct table table = {.settings = settings};
+    return pages_each(client, &(struct pages){.path = "/conch/v1/accounts"}, account_row, &table, NULL, err);
+}
+
+static int open_account(const struct client *client, const struct settings *settings, const char *name,
+                        conch_error *err)
+{
+    json_t *body = json_object(), *account = NULL;
+    int rc = client_set_text(body, "name", name, "the name", err);
+    if (rc == 0)
+        rc = client_post(client, "/conch/v1/accounts", json_incref(body), &account, err);
+    if (rc == 0 && settings->json)
+        rc = job_show_json(account, false, err);
+    else if (rc == 0)
+        printf("%s\n", job_show_word(account, "id").text);
+    json_decref(body);
+    json_decref(account);
+    return rc;
+}
+
+enum verb { BALANCE, GRANT, STATEMENT, ACCOUNTS, OPEN };
+static const char *const verbs[] = {"balance", "grant", "statement", "accounts", "open"};
+
 static int check(const struct settings *settings, const struct option_words *words, size_t verb, conch_error *err)
 {
     int64_t id;
@@ -240,18 +283,33 @@ static int check(const struct settings *settings, const struct option_words *wor
                                "--account: '%.60s' is not allowed (the id of an account: at most 16 "
                                "digits)",
                                settings->account);
-    if (verb == 1 && words->count < 2)
-        return conch_error_set(err, CONCH_ERR_RANGE, "conch credits grant needs an amount, such as 12.50");
-    if (words->count > (verb == 1 ? 2 : 1))
-        return conch_error_set(err, CONCH_ERR_RANGE, "'%s' is one word too many", words->word[verb == 1 ? 2 : 1]);
+    size_t wanted = verb == GRANT || verb == OPEN ? 2 : 1;
+    if (words->count < wanted)
+        return conch_error_set(err, CONCH_ERR_RANGE, "conch credits %s",
+                               verb == GRANT ? "grant needs an amount, such as 12.50"
+                                             : "open needs a name for the account");
+    if (words->count > wanted)
+        return conch_error_set(err, CONCH_ERR_RANGE, "'%s' is one word too many", words->word[wanted]);
     if (settings->json && settings->csv)
         return conch_error_set(err, CONCH_ERR_RANGE, "--json and --csv exclude each other");
     return 0;
 }
 
+static int act(const struct client *client, const struct settings *settings, size_t verb, const char *word,
+               conch_error *err)
+{
+    switch ((enum verb)verb) {
+    case BALANCE: return balance(client, settings, err);
+    case GRANT: return grant(client, settings, word, err);
+    case STATEMENT: return statement(client, settings, err);
+    case ACCOUNTS: return accounts(client, settings, err);
+    case OPEN: return open_account(client, settings, word, err);
+    }
+    return 0;
+}
+
 static int run(int argc, const char *const *argv)
 {
-    static const char *const verbs[] = {"balance", "grant", "statement"};
     struct settings settings = {.limit = LIMIT_DEFAULT};
     struct client client = {.base = NULL};
     struct option_words words = {.count = 0};
@@ -264,24 +322,21 @@ static int run(int argc, const char *const *argv)
         rc = check(&settings, &words, verb, &err);
     if (rc == 0)
         rc = client_open(&client, &settings.client, &err);
-    if (rc == 0 && verb == 0)
-        rc = balance(&client, &settings, &err);
-    else if (rc == 0 && verb == 1)
-        rc = grant(&client, &settings, words.word[1], &err);
-    else if (rc == 0)
-        rc = statement(&client, &settings, &err);
+    if (rc == 0)
+        rc = act(&client, &settings, verb, words.word[1], &err);
     client_close(&client);
     return rc < 0 ? command_fail(&err) : 0;
 }
 
 const struct command command_credits = {
     .name = "credits",
-    .arguments = "balance | grant AMOUNT | statement [OPTION ...]",
+    .arguments = "balance | grant AMOUNT | statement | accounts | open NAME [OPTION ...]",
     .summary = "shows what accounts of a server have and spent, and gives them more",
     .details = "  conch credits balance\n"
                "  conch credits grant 12.50 --note \"thank you\"\n"
                "  conch credits grant 100 --kind bonus --expires 2027-01-01\n"
-               "  conch credits statement --all --csv > statement.csv\n",
+               "  conch credits statement --all --csv > statement.csv\n"
+               "  conch keys create --account $(conch credits open studio)\n",
     .options = options,
     .run = run,
 };

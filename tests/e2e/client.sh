@@ -61,7 +61,7 @@ bad_words() {
         refuses 2 'exclude each other' submit ball --estimate --wait && refuses 2 'exclude each other' submit ball --size 8x8 --resolution 768P &&
         refuses 2 "'abc' is not an id" status abc && refuses 2 'needs the id' wait && refuses 2 "also given '2'" fetch 1 2 &&
         refuses 2 'list, create, revoke' keys && refuses 2 "'lost' is not allowed" keys lost &&
-        refuses 2 'balance, grant, statement' credits spend && refuses 2 'needs an amount' credits grant &&
+        refuses 2 'balance, grant, statement, accounts, open' credits spend && refuses 2 'needs a name' credits open && refuses 2 'needs an amount' credits grant &&
         refuses 2 NAME=VALUE submit ball --metadata x && refuses 3 nowhere submit ball -o nowhere/x.mp4 &&
         refuses 3 '--first-frame: cannot open nix.png' submit ball --first-frame nix.png
 }
@@ -214,6 +214,12 @@ assert [g["available_change"] for g in grants] == ["0.000001", "12.505", "10.00"
 assert grants[1]["note"] == 'thank, "you"' and len(rows) > 10, rows
 P
 }
+accounts() {
+    gives 0 credits open 'a studio' && account=$(cat out.txt) && gives 0 credits grant 3 --account "$account" && gives 0 credits balance --account "$account" &&
+        grep -qF "account $account" out.txt && gives 0 credits accounts && grep -q "^$account .* a studio$" out.txt &&
+        gives 0 keys create --account "$account" && other=$(cat out.txt) && CONCH_KEY=$other gives 0 credits balance && grep -qF "account $account" out.txt &&
+        CONCH_KEY=$other gives 12 credits accounts
+}
 many_pages() { # more than one page of a statement, none twice
     for i in $(seq 45); do "$conch" submit 'a ball [sandbox:slow=60]' --model $hosted -q || return 1; done >ids.txt
     # shellcheck disable=SC2046
@@ -227,20 +233,25 @@ say "the local key is sent to this machine only" not_sent
 say "keys: made once, used, listed, revoked" keys
 say "credits: granted and counted exactly" credits
 say "statement, for people and for spreadsheets" statement
+say "accounts: opened, given to, with keys of their own" accounts
 say "lists of several pages" many_pages
 
 # ---- waiting ----
 interrupted() { # SIGNAL CODE: the job goes on
     submit "$slow" --model $hosted && becomes "$id" running || return 1
-    timeout --preserve-status -s "$1" 1 "$conch" wait "$id" -o int.mp4 >out.txt 2>err.txt
+    timeout --preserve-status -s "$1" 2 "$conch" wait "$id" -o int.mp4 >out.txt 2>err.txt
     code=$?
     [ "$code" -eq "$2" ] && grep -q "job $id goes on" err.txt && [ "$(state "$id")" = running ] && [ ! -e int.mp4 ] && gives 0 cancel "$id"
 }
-interrupted_cancels() {
-    timeout --preserve-status -s INT 2 "$conch" submit "$slow" --model $hosted --wait --cancel-on-interrupt >out.txt 2>err.txt
+interrupted_cancels() { # with SIGTERM: a shell's background jobs ignore the other
+    "$conch" submit "$slow" --model $hosted --wait --cancel-on-interrupt >out.txt 2>err.txt &
+    waiter=$!
+    for i in $(seq 100); do grep -q '^job ' err.txt && break; sleep 0.1; done
+    kill -TERM $waiter
+    wait $waiter
     code=$?
     id=$(sed -n 's/^job \([0-9]*\),.*/\1/p' err.txt)
-    [ "$code" -eq 130 ] && grep -q "job $id is cancelled" err.txt && becomes "$id" cancelled
+    [ "$code" -eq 143 ] && grep -q "job $id is cancelled" err.txt && becomes "$id" cancelled
 }
 restarted() { # STOP: a server that comes back while somebody waits
     "$conch" submit 'a red ball [sandbox:slow=5]' --model $hosted -o restart.mp4 >out.txt 2>err.txt &
@@ -268,7 +279,7 @@ patience() { # it ends, and says how to go on
 }
 say "Ctrl-C while waiting: the job goes on" interrupted INT 130
 say "SIGTERM the same" interrupted TERM 143
-say "Ctrl-C with --cancel-on-interrupt: the job is cancelled" interrupted_cancels
+say "stopped with --cancel-on-interrupt: the job is cancelled" interrupted_cancels
 say "a server that is started again while waiting" restarted TERM
 say "a server that is killed and started again while waiting" restarted KILL
 say "patience ends" patience
