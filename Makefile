@@ -14,7 +14,7 @@ ninja -C $(1) -n $(2) | grep -q 'no work to do' || ninja -C $(1) -j $(JOBS) $(2)
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run clip build all test test-sanitize test-thread check check-fast check-format check-includes check-headers \
+.PHONY: help run clip build all test test-sanitize test-thread soak check check-fast check-format check-includes check-headers \
         check-paths check-length check-warnings bench fuzz golden eval-model install clean packages
 
 help: ## this list
@@ -63,12 +63,17 @@ build-tsan/build.ninja:
 test-sanitize: packages build-asan/build.ninja ## the tests with the address and undefined-behaviour sanitizers
 	@$(call ninja,build-asan,)
 	@ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	  tools/run_tests.sh build-asan
+	  CONCH_CHAOS_STRIDE=6 CONCH_CHAOS_SECONDS=8 tools/run_tests.sh build-asan
 
-test-thread: packages build-tsan/build.ninja ## tests of base and engine with the thread sanitizer
+# What runs threads of its own; THREAD_TESTS= chooses fewer.
+THREAD_TESTS = test_base_|test_engine_|test_net_|test_server_(api|backend|blob|db|http|native|queue|store)
+
+test-thread: packages build-tsan/build.ninja ## tests of what has threads, with the thread sanitizer
 	@$(call ninja,build-tsan,)
-	@TSAN_OPTIONS=halt_on_error=1 CONCH_TEST_SHELL=0 CONCH_TEST_ONLY='test_base_|test_engine_' \
-	  tools/run_tests.sh build-tsan
+	@TSAN_OPTIONS=halt_on_error=1 CONCH_TEST_SHELL=0 CONCH_TEST_ONLY='$(THREAD_TESTS)' tools/run_tests.sh build-tsan
+
+soak: packages all ## a server killed at random under load for SECONDS=60
+	@CONCH_BUILD=$(BUILD) CONCH_CHAOS_SECONDS=$(SECONDS) tests/chaos/chaos_storm.py
 
 check: check-fast check-warnings test-sanitize test-thread ## all checks: style, includes, warnings, sanitizers
 

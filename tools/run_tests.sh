@@ -3,14 +3,15 @@
 #   tools/run_tests.sh BUILD
 # Each program prints TAP (cmocka does with CMOCKA_MESSAGE_OUTPUT=TAP): "ok"/"not ok" lines are counted; a program that
 # ends badly without a failed line (crash, timeout) counts as one failure. The last line is "N passed, N failed".
-# CONCH_TEST_ONLY (a regular expression) keeps the programs whose name matches; CONCH_TEST_SHELL=0 leaves out tests/e2e.
+# CONCH_TEST_ONLY (a regular expression) keeps the programs whose name matches; CONCH_TEST_SHELL=0 leaves out tests/e2e
+# and tests/chaos (tests/chaos/harness.py says how these are made shorter or longer).
 set -u
 build=${1:?usage: tools/run_tests.sh BUILD}
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export CONCH_TEST_ROOT=${CONCH_TEST_ROOT:-$(pwd)} CONCH_BUILD=$build
 limit=${CONCH_TEST_SECONDS:-900}
 only=${CONCH_TEST_ONLY:-.}
-scripts='tests/e2e/*.sh'
+scripts='tests/e2e/*.sh tests/chaos/chaos_*.py'
 [ "${CONCH_TEST_SHELL:-1}" = 0 ] && scripts=
 passed=0 failed=0 bad=
 log=$(mktemp)

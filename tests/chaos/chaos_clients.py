@@ -86,7 +86,7 @@ class Watch(threading.Thread):
         self.stopping.set()
         self.join()
         check(not self.problem, "a client that behaves: %s" % self.problem)
-        check(self.polls > 3, "%d polls" % self.polls)
+        check(self.polls > 0, "no poll was answered")
         check(SANITIZED or self.longest < ANSWER_S_MAX, "a poll took %.1f s" % self.longest)
 
 
@@ -200,10 +200,10 @@ def body_flood(server):
     endless.close()
     many = Crowd(server.port, 100)
     many.send(head + b"Content-Length: 1000000\r\n\r\n")
-    for _ in range(9):
+    for _ in range(10):  # all of them are on their way before the first one is whole
         many.send(b" " * 100000)
     statuses = many.statuses(30)
-    check(all(status in (0, 408, 503) for status in statuses) and 503 in statuses, "many: %r" % set(statuses))
+    check(set(statuses) <= {0, 400, 408, 503} and 503 in statuses, "many: %r" % set(statuses))
     many.close()
 
 

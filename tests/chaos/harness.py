@@ -2,6 +2,7 @@
 
 Every program prints TAP. CONCH_BUILD is the build folder, CONCH_CHAOS_SECONDS how long a storm blows (20), and
 CONCH_CHAOS_STRIDE how many durable writes are passed over between two kills (1: none is passed over)."""
+import atexit
 import http.client
 import json
 import os
@@ -29,12 +30,13 @@ TERMINAL = ("succeeded", "failed", "blocked", "cancelled")
 GIVE_UP_S = 120 * (4 if SANITIZED else 1)  # a wait that ends the test: the machine may be busy
 
 def quick_model(folder):
-    """The model that ships, with one step and its shortest clip where a request does not say."""
+    """The model that ships, which makes one step and its shortest clip where a request does not say otherwise."""
     copy = os.path.join(folder, "models", "tiny")
     shutil.copytree(os.path.join(ROOT, "models/tiny"), copy)
     manifest = json.load(open(os.path.join(copy, "conch.json")))
     manifest["sampling"]["steps"] = 1
-    manifest["capabilities"]["default_frames"] = min(manifest["capabilities"]["frames"])
+    shortest = min(manifest["capabilities"]["frames"])
+    manifest["capabilities"].update(frames=[shortest], default_frames=shortest)
     with open(os.path.join(copy, "conch.json"), "w") as file:
         json.dump(manifest, file)
 
@@ -114,12 +116,15 @@ def environment(data, more):
 
 
 class Process:
+    every = []  # that was started, to leave none behind
+
     def __init__(self, data, arguments, more=None):
         self.data = data
         self.log_path = os.path.join(os.path.dirname(data), "log")
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([CONCH] + arguments, env=environment(data, more or {}),
                                             stdout=subprocess.PIPE, stderr=log)
+        Process.every.append(self)
 
     def alive(self):
         return self.process.poll() is None
@@ -156,6 +161,15 @@ class Process:
                 if line.startswith(field + ":"):
                     return int(line.split()[1]) / 1024
         return 0
+
+
+def kill_all():
+    for process in Process.every:
+        process.kill()
+
+
+atexit.register(kill_all)  # workers end with the server that started them
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 class Server(Process):
