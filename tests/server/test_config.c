@@ -153,6 +153,8 @@ static void what_is_wrong_is_named_with_its_line_and_what_is_allowed(void **stat
     REFUSED("[server]\ncors_origins = https://a.example/path\n", "https://example.org");
     REFUSED("[optimizer]\nmode = chat\n", "chat_url");
     REFUSED("[safety]\npolicy = http\n", "classifier_url");
+    REFUSED("[credits]\norder = package, gold\n", ":2", "'gold'", "package, credits, payg");
+    REFUSED("[credits]\norder =\ncharge_local = true\n", "order is empty");
     REFUSED("[server]\ninflight_bytes_max = 1M\n", "1M", "64M");
     REFUSED("[aliases]\nx = conch tiny\n", "'conch tiny'", "conch/tiny");
     REFUSED("[server\nthreads=4\n", ":1", "[name]");

@@ -384,9 +384,71 @@ static void purposes_that_are_not_for_uploads_are_refused(void **state)
     assert_non_null(strstr(problem.text, "purpose is required"));
 }
 
+static json_t *balance_of(const struct api_balance *balance)
+{
+    struct buf buf;
+    struct out out;
+    buf_init(&buf, 1 << 16);
+    out_init(&out, &buf, NULL);
+    out_object(&out, NULL);
+    minimax1_balance_write(&out, balance, 1000);
+    out_object_end(&out);
+    return written(&buf, out_finish(&out));
+}
+
+static void a_balance_is_dollars_as_text(void **state)
+{
+    static const struct {
+        int64_t microusd;
+        const char *text;
+    } rows[] = {{0, "0.00"},         {1, "0.000001"},     {280000, "0.28"},   {500000, "0.50"},
+                {123450, "0.12345"}, {10000000, "10.00"}, {12300000, "12.30"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct api_balance balance = {
+            .lots = {{.id = 1, .kind = LEDGER_PAYG, .available = rows[i].microusd, .held = 5},
+                     {.id = 2, .kind = LEDGER_PACKAGE, .available = 77},
+                     {.id = 3, .kind = LEDGER_PAYG, .available = 77, .expires_ms = 1000}},
+            .lot_count = 3};
+        json_t *json = balance_of(&balance);
+        assert_string_equal(text_at(json, "available_amount"), rows[i].text);
+        assert_string_equal(text_at(json, "cash_balance"), rows[i].text);
+        assert_string_equal(text_at(json, "voucher_balance"), "0.00");
+        assert_true(json_is_false(json_object_get(json, "balance_alert_switch")));
+        json_decref(json);
+    }
+    const struct api_balance gift = {.lots = {{.id = 1, .kind = LEDGER_PAYG, .available = 1500000, .expires_ms = 1001},
+                                              {.id = 2, .kind = LEDGER_PAYG, .available = 2000000}},
+                                     .lot_count = 2};
+    json_t *json = balance_of(&gift);
+    assert_string_equal(text_at(json, "available_amount"), "3.50");
+    assert_string_equal(text_at(json, "voucher_balance"), "1.50");
+    json_decref(json);
+}
+
+static void a_package_is_a_quota(void **state)
+{
+    const struct api_package package = {
+        .count = 1, .issued = 3760000, .available = 2820700, .start_ms = 1000, .end_ms = 9000};
+    struct buf buf;
+    struct out out;
+    buf_init(&buf, 1 << 16);
+    out_init(&out, &buf, NULL);
+    minimax1_remains_write(&out, &package, 2000);
+    json_t *json = written(&buf, out_finish(&out));
+    assert_string_equal(text_at(json, "model_name"), "video");
+    assert_int_equal(json_integer_value(json_object_get(json, "current_interval_total_count")), 3760);
+    assert_float_equal(json_number_value(json_object_get(json, "current_interval_usage_count")), 939.3, 1e-9);
+    assert_float_equal(json_number_value(json_object_get(json, "current_interval_remaining_percent")), 75.0186, 1e-4);
+    assert_int_equal(json_integer_value(json_object_get(json, "remains_time")), 7000);
+    assert_int_equal(json_integer_value(json_object_get(json, "end_time")), 9000);
+    json_decref(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_balance_is_dollars_as_text),
+        cmocka_unit_test(a_package_is_a_quota),
         cmocka_unit_test(a_text_request_becomes_a_submit),
         cmocka_unit_test(the_optimizer_is_on_unless_it_is_switched_off),
         cmocka_unit_test(pictures_keep_the_names_that_refusals_use),

@@ -1,5 +1,6 @@
 /* The native interface over a real store: what it answers and what it refuses. Every answer is checked against
  * docs/api/openapi.json by web_send. */
+#include "base/base.h"
 #include "base/encode.h"
 #include "base/hash.h"
 #include "server/dialect/dialect.h"
@@ -579,6 +580,67 @@ static void money_shows_in_account_and_statement(void **state)
     web_expect(web_get("/conch/v1/accounts"), 200);
 }
 
+static void every_kind_of_money_can_be_granted_and_read_as_a_table(void **state)
+{
+    static const char *const kinds[] = {"payg", "bonus", "membership", "package", "purchased"};
+    char path[128], body[128];
+    (void)state;
+    snprintf(path, sizeof path, "/conch/v1/accounts/%s/grants", web_text(web_get("/conch/v1/account"), "id"));
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        snprintf(body, sizeof body, "{\"kind\":\"%s\",\"amount\":7,\"note\":\"=1,\\\"%s\\\"\"}", kinds[i], kinds[i]);
+        struct web_answer *answer = web_post(path, body);
+        web_expect(answer, 201);
+        assert_string_equal(web_text(answer, "kind"), kinds[i]);
+        assert_string_equal(web_text(answer, "unit"), i ? "millicredit" : "microusd");
+    }
+    struct web_answer *answer = web_get("/conch/v1/statement?unit=millicredit&format=csv&limit=3");
+    web_expect(answer, 200);
+    const char *text = answer->response.body.data;
+    assert_int_equal(strncmp(text, "id,at,kind,unit,job_id,lot_id,available_change,", 47), 0);
+    assert_non_null(strstr(text, ",grant,millicredit,0,"));
+    assert_non_null(strstr(text, ",7,0,0,28,0,\"'=1,\"\"purchased\"\"\"\r\n"));
+    assert_null(strstr(text, "bonus")); /* on the next page */
+    snprintf(path, sizeof path, "/conch/v1/statement?unit=millicredit&before=%s",
+             http_response_field(&answer->response, "X-Next"));
+    answer = web_send(&(struct web_request){.target = path, .headers = {{"Accept", "text/csv"}}});
+    web_expect(answer, 200);
+    assert_non_null(strstr(answer->response.body.data, "bonus"));
+    assert_null(http_response_field(&answer->response, "X-Next"));
+    web_expect(web_get("/conch/v1/statement?format=xml"), 400);
+}
+
+static void the_price_says_which_money_pays(void **state)
+{
+    static const char wish[] = "{\"model\":\"MiniMax-Hailuo-02\",\"prompt\":\"a fox\"}";
+    char path[80];
+    (void)state;
+    web.config.sandbox.charge = true;
+    snprintf(path, sizeof path, "/conch/v1/accounts/%s/grants", web_text(web_get("/conch/v1/account"), "id"));
+    web_expect(web_post(path, "{\"kind\":\"package\",\"amount\":1000}"), 201);
+    web_expect(web_post(path, "{\"amount\":280000}"), 201);
+    struct web_answer *answer = web_post("/conch/v1/estimate", wish);
+    web_expect(answer, 200);
+    assert_string_equal(web_text(answer, "price.purse"), "package");
+    assert_string_equal(web_text(answer, "purses.1.purse"), "credits");
+    assert_int_equal(web_number(answer, "purses.1.amount"), 25000);
+    answer = web_post(JOBS, wish);
+    web_expect(answer, 201);
+    assert_string_equal(web_text(answer, "price.purse"), "package");
+    assert_string_equal(web_text(answer, "price.unit"), "millicredit");
+    assert_int_equal(web_number(answer, "price.quoted"), 1000);
+    web_job_start(web_id(answer));
+    web_job_finish(web_id(answer));
+    answer = web_post(JOBS, wish);
+    assert_string_equal(web_text(answer, "price.purse"), "payg");
+    assert_int_equal(web_number(answer, "price.quoted"), 280000);
+    web.config.sandbox.charge = false;
+    answer = web_post(JOBS, wish);
+    assert_true(json_is_null(web_value(answer, "price.purse")));
+    assert_int_equal(web_number(answer, "queue_place"), 1);
+    snprintf(path, sizeof path, JOBS "/%lld", (long long)web_id(answer));
+    assert_int_equal(web_number(web_get(path), "queue_place"), 1);
+}
+
 static void usage_is_a_list_or_a_table(void **state)
 {
     (void)state;
@@ -589,6 +651,10 @@ static void usage_is_a_list_or_a_table(void **state)
     web_expect(answer, 200);
     assert_int_equal(web_number(answer, "data.0.succeeded"), 1);
     assert_string_equal(web_text(answer, "data.0.model"), "conch/tiny");
+    assert_int_equal(web_number(answer, "data.0.cost_jobs"), 1);
+    assert_string_equal(web_text(answer, "slope.0.model"), "conch/tiny");
+    assert_int_equal(web_number(answer, "slope.0.days"), 1);
+    assert_true(json_is_null(web_value(answer, "slope.0.cost_p50_microusd_per_day")));
     answer = web_get("/conch/v1/usage?format=csv");
     web_expect(answer, 200);
     assert_int_equal(strncmp(answer->response.body.data, "day,model,succeeded,", 20), 0);
@@ -708,6 +774,8 @@ int main(void)
         web_test(a_file_goes_up_and_comes_down),
         web_test(a_form_without_a_file_is_refused),
         web_test(money_shows_in_account_and_statement),
+        web_test(every_kind_of_money_can_be_granted_and_read_as_a_table),
+        web_test(the_price_says_which_money_pays),
         web_test(usage_is_a_list_or_a_table),
         web_test(a_key_is_shown_once_and_can_be_revoked),
         web_test(keys_with_odd_wishes_are_refused),

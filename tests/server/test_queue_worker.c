@@ -63,6 +63,10 @@ static int fake_run(struct backend *backend, const struct backend_job *job, cons
         ret->error = fake->fail_error;
         return conch_error_set(err, fake->fail_code, "as told");
     }
+    if (strcmp(job->task, "context") == 0) {
+        ret->text = strdup("words");
+        return rc;
+    }
     for (int i = 0; rc == 0 && atomic_load(&fake->hold); i++) {
         const struct backend_progress progress = {
             .phase = i < 5 ? "text" : "denoise", .step = i, .step_count = 500, .permille = i < 500 ? i : 500};
@@ -425,6 +429,35 @@ static void a_lease_is_renewed_while_the_work_goes_on(void **state)
     qt_worker_stop(worker);
 }
 
+/* A long clip has the engine, more clips wait for it: words are there within a second all the same. */
+static void words_do_not_wait_for_the_engine(void **state)
+{
+    struct fake fake = fake_make();
+    fake.hold = true;
+    struct qt_worker *worker = fake_start(&fake);
+    const int64_t clip = qt_submit(&(struct qt_job){.seconds = 1});
+    struct store_job row = qt_wait(clip, IN(JOB_RUNNING), 5);
+    store_job_finish(&row);
+    const int64_t next = qt_submit(&(struct qt_job){.seconds = 1});
+    for (int i = 0; i < 3; i++) {
+        const int64_t began_ns = clock_steady_ns();
+        row = qt_wait(qt_submit(&(struct qt_job){.task = "context"}), ENDED, 5);
+        assert_true(clock_steady_ns() - began_ns < INT64_C(1000000000));
+        assert_int_equal(row.job.state, JOB_SUCCEEDED);
+        assert_non_null(strstr(row.details, "\"context\":\"words\""));
+        store_job_finish(&row);
+    }
+    assert_int_equal(qt_state(clip), JOB_RUNNING);
+    assert_int_equal(qt_state(next), JOB_QUEUED); /* nobody was let in beside the clip */
+    atomic_store(&fake.hold, false);
+    for (size_t i = 0; i < 2; i++) {
+        row = qt_wait(i ? next : clip, IN(JOB_SUCCEEDED), 5);
+        store_job_finish(&row);
+    }
+    qt_worker_stop(worker);
+    qt_money(QT_MONEY - 5000, 0);
+}
+
 static void one_that_only_waits_lets_others_work(void **state)
 {
     struct fake fake = fake_make();
@@ -495,6 +528,7 @@ int main(void)
         qt_test(a_clip_that_cannot_be_put_away_fails_the_job_and_leaves_nothing),
         qt_test(a_worker_that_lost_its_job_drops_the_result),
         qt_test(a_lease_is_renewed_while_the_work_goes_on),
+        qt_test(words_do_not_wait_for_the_engine),
         qt_test(one_that_only_waits_lets_others_work),
         qt_test(work_that_takes_too_long_is_ended),
         qt_test(a_lost_answer_leaves_a_question),
