@@ -35,8 +35,7 @@ def quick_model(folder):
     shutil.copytree(os.path.join(ROOT, "models/tiny"), copy)
     manifest = json.load(open(os.path.join(copy, "conch.json")))
     manifest["sampling"]["steps"] = 1
-    shortest = min(manifest["capabilities"]["frames"])
-    manifest["capabilities"].update(frames=[shortest], default_frames=shortest)
+    manifest["capabilities"]["default_frames"] = min(manifest["capabilities"]["frames"])
     with open(os.path.join(copy, "conch.json"), "w") as file:
         json.dump(manifest, file)
 
