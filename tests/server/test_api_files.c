@@ -35,6 +35,22 @@ static void an_upload_is_looked_at_and_kept(void **state)
     free(png);
 }
 
+static void a_file_that_the_disk_cut_short_is_not_begun(void **state)
+{
+    size_t size;
+    char path[300];
+    int descriptor = -1;
+    world_start(NULL);
+    uint8_t *png = world_png(64, 48, &size);
+    assert_done(put(&world.admin, png, size, NULL));
+    snprintf(path, sizeof path, "%s/blobs/%s", world.folder, file.blob);
+    assert_int_equal(truncate(path, (off_t)size / 2), 0);
+    assert_refused(api_file_open(world.api, &file, &descriptor, &world.problem), API_INTERNAL, "");
+    assert_non_null(strstr(world.problem.text, "damaged"));
+    assert_int_equal(descriptor, -1);
+    free(png);
+}
+
 static void what_is_no_medium_is_not_kept(void **state)
 {
     size_t size;
@@ -198,13 +214,10 @@ static void links_stay_good_over_a_restart(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        api_test(an_upload_is_looked_at_and_kept),
-        api_test(what_is_no_medium_is_not_kept),
-        api_test(an_account_keeps_no_more_than_it_may),
-        api_test(an_upload_sent_twice_is_one_file),
-        api_test(files_belong_to_their_account),
-        api_test(a_link_opens_its_file_and_no_other),
-        api_test(links_expire_and_never_outlive_their_file),
+        api_test(an_upload_is_looked_at_and_kept),    api_test(a_file_that_the_disk_cut_short_is_not_begun),
+        api_test(what_is_no_medium_is_not_kept),      api_test(an_account_keeps_no_more_than_it_may),
+        api_test(an_upload_sent_twice_is_one_file),   api_test(files_belong_to_their_account),
+        api_test(a_link_opens_its_file_and_no_other), api_test(links_expire_and_never_outlive_their_file),
         api_test(links_stay_good_over_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

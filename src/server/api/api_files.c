@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "server/api/api_state.h"
 #include "server/api/look.h"
@@ -328,6 +329,17 @@ int api_file_open(struct api *api, const struct store_file *file, int *ret_file,
 {
     int64_t bytes;
     conch_error err = {0};
-    const int rc = blob_open(api->blobs, file->blob, ret_file, &bytes, &err);
-    return rc < 0 ? api_refuse_missing(ret_problem, rc, &err, "file", file->id) : 0;
+    int opened;
+    const int rc = blob_open(api->blobs, file->blob, &opened, &bytes, &err);
+    if (rc < 0)
+        return api_refuse_missing(ret_problem, rc, &err, "file", file->id);
+    if (bytes == file->bytes) {
+        *ret_file = opened;
+        return 0;
+    }
+    /* an answer that stops short of the length it promised would keep the client waiting */
+    close(opened);
+    log_error("a file is damaged on the disk", log_number("file", file->id), log_text("blob", file->blob),
+              log_number("bytes", bytes), log_number("wanted", file->bytes));
+    return api_refuse(ret_problem, API_INTERNAL, "", "file %lld is damaged on the server's disk", (long long)file->id);
 }
