@@ -422,6 +422,75 @@ static void a_crash_kills_the_process_once(void **state)
     backend_result_finish(&result);
 }
 
+/* ---- models that come and go ---- */
+
+struct place {
+    char path[64];
+    int asked;
+};
+
+static int place_find(void *context, backend_folder_add *add, void *to, conch_error *ret_err)
+{
+    struct place *place = context;
+    char path[128];
+    snprintf(path, sizeof path, "%s/tiny", place->path);
+    place->asked++;
+    return access(path, F_OK) == 0 ? add(to, path, ret_err) : 0;
+}
+
+static size_t models_described(struct backend *backend, json_t **ret_first)
+{
+    json_t *object = json_object();
+    assert_int_equal(backend->table->describe(backend, object, &err), 0);
+    const json_t *models = json_object_get(object, "models");
+    const size_t count = json_array_size(models);
+    *ret_first = count ? json_deep_copy(json_array_get(models, 0)) : NULL;
+    json_decref(object);
+    return count;
+}
+
+static void a_model_that_is_put_there_is_offered_without_a_restart(void **state)
+{
+    struct place place = {.path = "/tmp/conch-models-XXXXXX"};
+    struct backend *backend = NULL;
+    struct backend_result result = {.error = JOB_ERROR_NONE};
+    struct backend_job job = job_of("a red ball");
+    char path[128];
+    json_t *first = NULL;
+    assert_non_null(mkdtemp(place.path));
+    snprintf(path, sizeof path, "%s/tiny", place.path);
+    const struct backend_local_settings settings = {.find = place_find, .find_context = &place, .find_every_ms = 1};
+    assert_int_equal(backend_local_open(&backend, &settings, &err), 0);
+    assert_int_equal(models_described(backend, &first), 0);
+    assert_int_equal(backend_run(backend, &job, &sink, &result, &err), CONCH_ERR_NOTFOUND);
+    assert_int_equal(symlink(folder, path), 0);
+    usleep(5000);
+    assert_int_equal(models_described(backend, &first), 1);
+    assert_string_equal(json_string_value(json_object_get(first, "name")), "conch/tiny");
+    json_decref(first);
+    job.width = job.height = job.seconds = 0;
+    assert_int_equal(backend_run(backend, &job, &sink, &result, &err), 0);
+    backend_result_finish(&result);
+    unlink(path);
+    usleep(5000);
+    assert_int_equal(models_described(backend, &first), 0);
+    backend_close(backend);
+    rmdir(place.path);
+}
+
+static void folders_are_not_looked_at_at_every_turn(void **state)
+{
+    struct place place = {.path = "/nowhere"};
+    struct backend *backend = NULL;
+    json_t *first;
+    const struct backend_local_settings settings = {.find = place_find, .find_context = &place};
+    assert_int_equal(backend_local_open(&backend, &settings, &err), 0);
+    for (int i = 0; i < 10; i++)
+        models_described(backend, &first);
+    assert_int_equal(place.asked, 1);
+    backend_close(backend);
+}
+
 static void a_stop_in_the_middle_leaves_nothing(void **state)
 {
     static const int places[] = {1, 400, 800};
@@ -512,6 +581,8 @@ int main(void)
         cmocka_unit_test(words_and_pictures_can_be_asked_for_too),
         cmocka_unit_test(what_the_model_cannot_do_is_invalid_input),
         cmocka_unit_test(the_models_are_described),
+        cmocka_unit_test(a_model_that_is_put_there_is_offered_without_a_restart),
+        cmocka_unit_test(folders_are_not_looked_at_at_every_turn),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

@@ -98,9 +98,17 @@ void backend_close(struct backend *backend); /* takes NULL */
 /* What a code of conch/error.h means for a job. */
 enum job_error backend_error_of(int code);
 
+enum { BACKEND_FIND_EVERY_MS = 30 * 1000, BACKEND_MODELS_MAX = 256 };
+typedef int backend_folder_add(void *to, const char *folder, conch_error *err);
+
 struct backend_local_settings {
-    const char *const *folders; /* of models, each with its conch.json; read at the start */
+    const char *const *folders; /* of models, each with its conch.json */
     size_t folder_count;
+    /* Tells of further ones: at the start, and now and then while no clip is made, so that a model that was put there
+     * is offered without a restart. On any thread, one call at a time. NULL: there are no others. */
+    int (*find)(void *context, backend_folder_add *add, void *to, conch_error *err);
+    void *find_context;
+    int64_t find_every_ms; /* 0: BACKEND_FIND_EVERY_MS */
     size_t threads;        /* 0: as many as the machine has */
     uint64_t memory_bytes; /* 0: what is available */
     const char *cache_dir; /* for embeddings of prompts; NULL: none are kept */

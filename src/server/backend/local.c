@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/rand.h"
 #include "conch/engine.h"
 #include "media/fit.h"
@@ -12,15 +14,108 @@
 
 enum { TRIES_MAX = 3, SEED_BITS = 53 /* exact in every JSON reader */ };
 
+/* Manifests: opening one reads no weights. */
+struct models {
+    conch_model *items[BACKEND_MODELS_MAX];
+    size_t count;
+};
+
 struct local {
     conch_engine *engine;
-    conch_model **models; /* manifests; opening one reads no weights */
-    size_t model_count;
+    struct backend_local_settings settings; /* folders are copied */
     pthread_mutex_t lock;
-    int64_t running; /* job; 0: none */
+    struct models models; /* stays as it is while users > 0; else under lock */
+    int users;            /* under lock: calls of local_generate */
+    int64_t looked_ns;    /* under lock: when the folders were last looked at */
+    int64_t running;      /* under lock: job; 0: none */
 };
 
 /* ---- the models there are ---- */
+
+static void models_close(struct models *models)
+{
+    for (size_t i = 0; i < models->count; i++)
+        conch_model_close(models->items[i]);
+    models->count = 0;
+}
+
+static bool models_have(const struct models *models, const char *name)
+{
+    for (size_t i = 0; i < models->count; i++)
+        if (strcmp(conch_model_info_get(models->items[i])->name, name) == 0)
+            return true;
+    return false;
+}
+
+static int models_add(void *context, const char *folder, conch_error *err)
+{
+    struct models *models = context;
+    for (size_t i = 0; i < models->count; i++)
+        if (strcmp(conch_model_info_get(models->items[i])->folder, folder) == 0)
+            return 0;
+    if (models->count == BACKEND_MODELS_MAX)
+        return conch_error_set(err, CONCH_ERR_LIMIT, "more than %d model folders", BACKEND_MODELS_MAX);
+    if (conch_model_open(&models->items[models->count], folder, NULL) == 0)
+        models->count++; /* a damaged one is no reason not to offer the others; `conch doctor` tells */
+    return 0;
+}
+
+static int models_find(const struct local *local, struct models *ret, conch_error *err)
+{
+    const struct backend_local_settings *settings = &local->settings;
+    int rc = 0;
+    ret->count = 0;
+    for (size_t i = 0; rc == 0 && i < settings->folder_count; i++)
+        rc = models_add(ret, settings->folders[i], err);
+    if (rc == 0 && settings->find)
+        rc = settings->find(settings->find_context, models_add, ret, err);
+    if (rc < 0)
+        models_close(ret);
+    return rc;
+}
+
+/* A manifest that was changed, and files that came later, count too: so all are opened anew, which is cheap. */
+static void models_look_again(struct local *local)
+{
+    const int64_t every_ms = local->settings.find_every_ms ? local->settings.find_every_ms : BACKEND_FIND_EVERY_MS;
+    const int64_t now_ns = clock_steady_ns();
+    if (local->users || now_ns - local->looked_ns < every_ms * 1000000)
+        return;
+    local->looked_ns = now_ns;
+    struct models *found = malloc(sizeof *found);
+    conch_error problem;
+    if (!found)
+        return;
+    if (models_find(local, found, &problem) < 0) {
+        log_warn("the model folders cannot be read", log_error_text(&problem));
+        free(found);
+        return;
+    }
+    for (size_t i = 0; i < found->count; i++)
+        if (!models_have(&local->models, conch_model_info_get(found->items[i])->name))
+            log_info("a model was found", log_text("model", conch_model_info_get(found->items[i])->name));
+    for (size_t i = 0; i < local->models.count; i++)
+        if (!models_have(found, conch_model_info_get(local->models.items[i])->name))
+            log_info("a model is gone", log_text("model", conch_model_info_get(local->models.items[i])->name));
+    models_close(&local->models);
+    local->models = *found;
+    free(found);
+}
+
+static int folders_copy(struct local *local, conch_error *err)
+{
+    struct backend_local_settings *settings = &local->settings;
+    const char *const *from = settings->folders;
+    const size_t count = settings->folder_count;
+    char **folders = calloc(count + 1, sizeof *folders);
+    settings->folders = (const char *const *)folders;
+    settings->folder_count = 0;
+    for (size_t i = 0; folders && i < count && (folders[i] = strdup(from[i])); i++)
+        settings->folder_count++;
+    return settings->folder_count == count && folders
+               ? 0
+               : conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a list of models");
+}
 
 int local_open(struct local **ret_local, const struct backend_local_settings *settings, conch_error *err)
 {
@@ -32,13 +127,15 @@ int local_open(struct local **ret_local, const struct backend_local_settings *se
     if (!local)
         return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for the engine");
     pthread_mutex_init(&local->lock, NULL);
-    int rc = conch_engine_create(&local->engine, &options, err);
-    local->models = calloc(settings->folder_count + 1, sizeof(conch_model *));
-    if (rc == 0 && !local->models)
-        rc = conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a list of models");
-    for (size_t i = 0; rc == 0 && i < settings->folder_count; i++)
-        if (conch_model_open(&local->models[local->model_count], settings->folders[i], NULL) == 0)
-            local->model_count++; /* a damaged one is no reason not to offer the others; `conch doctor` tells */
+    local->settings = *settings;
+    local->looked_ns = clock_steady_ns();
+    int rc = folders_copy(local, err);
+    if (rc == 0)
+        rc = conch_engine_create(&local->engine, &options, err);
+    if (rc == 0)
+        rc = models_find(local, &local->models, err);
+    if (rc == 0 && local->models.count == 0)
+        log_warn("no models were found, so nothing can be made; conch doctor says where they are looked for");
     if (rc < 0) {
         local_close(local);
         return rc;
@@ -51,9 +148,10 @@ void local_close(struct local *local)
 {
     if (!local)
         return;
-    for (size_t i = 0; i < local->model_count; i++)
-        conch_model_close(local->models[i]);
-    free(local->models);
+    models_close(&local->models);
+    for (size_t i = 0; i < local->settings.folder_count; i++)
+        free((char *)(uintptr_t)local->settings.folders[i]);
+    free((void *)(uintptr_t)local->settings.folders);
     conch_engine_destroy(local->engine);
     pthread_mutex_destroy(&local->lock);
     free(local);
@@ -73,9 +171,9 @@ static bool model_named(const conch_model_info *info, const char *name)
 
 static int model_find(const struct local *local, const char *name, conch_model **ret, conch_error *err)
 {
-    for (size_t i = 0; i < local->model_count; i++)
-        if (model_named(conch_model_info_get(local->models[i]), name)) {
-            *ret = local->models[i];
+    for (size_t i = 0; i < local->models.count; i++)
+        if (model_named(conch_model_info_get(local->models.items[i]), name)) {
+            *ret = local->models.items[i];
             return 0;
         }
     return conch_error_set(err, CONCH_ERR_NOTFOUND, "no model %s on this machine", name);
@@ -112,8 +210,11 @@ int local_describe(struct local *local, json_t *object, conch_error *err)
     conch_engine_facts_get(local->engine, &facts);
     json_t *models = json_array();
     int rc = models ? 0 : -1;
-    for (size_t i = 0; rc == 0 && i < local->model_count; i++)
-        rc = json_array_append_new(models, model_describe(conch_model_info_get(local->models[i])));
+    pthread_mutex_lock(&local->lock);
+    models_look_again(local);
+    for (size_t i = 0; rc == 0 && i < local->models.count; i++)
+        rc = json_array_append_new(models, model_describe(conch_model_info_get(local->models.items[i])));
+    pthread_mutex_unlock(&local->lock);
     rc |= json_object_set_new(object, "models", models);
     rc |= json_object_set_new(object, "kernels", json_string(facts.kernels));
     rc |= json_object_set_new(object, "threads", json_integer((json_int_t)facts.threads));
@@ -293,6 +394,14 @@ static int work_run(struct local *local, const conch_model *model, struct work *
     }
 }
 
+/* While there are users the models stay. */
+static void users_change(struct local *local, int by)
+{
+    pthread_mutex_lock(&local->lock);
+    local->users += by;
+    pthread_mutex_unlock(&local->lock);
+}
+
 static void running_set(struct local *local, int64_t job_id)
 {
     pthread_mutex_lock(&local->lock);
@@ -305,6 +414,7 @@ int local_generate(struct local *local, const struct local_request *request, con
 {
     struct work work = {.request = request, .sink = sink};
     conch_model *model = NULL;
+    users_change(local, 1);
     int rc = model_find(local, request->model, &model, err);
     if (rc == 0)
         rc = work_prepare(&work, model, err);
@@ -318,6 +428,7 @@ int local_generate(struct local *local, const struct local_request *request, con
                                           : work_run(local, model, &work, err);
         running_set(local, 0);
     }
+    users_change(local, -1);
     free(work.fitted[0]);
     free(work.fitted[1]);
     return rc;

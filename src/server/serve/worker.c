@@ -20,7 +20,7 @@
 #include "server/serve/parts.h"
 #include "server/serve/serve.h"
 
-enum { FOLDERS_MAX = 256, WORKER_READERS = 2 };
+enum { WORKER_READERS = 2 };
 
 static atomic_bool stop_asked;
 
@@ -58,64 +58,44 @@ const char *serve_worker_name(enum serve_worker kind)
 
 /* ---- engine ---- */
 
-struct folders {
-    char *path[FOLDERS_MAX];
-    size_t count;
+struct model_source {
+    const struct serve_worker_settings *settings;
+    const struct config *config;
 };
 
-static int folder_add(void *context, const char *folder, conch_error *err)
+static int models_find(void *context, backend_folder_add *add, void *to, conch_error *err)
 {
-    struct folders *all = context;
-    for (size_t i = 0; i < all->count; i++)
-        if (strcmp(all->path[i], folder) == 0)
-            return 0;
-    if (all->count == FOLDERS_MAX)
-        return conch_error_set(err, CONCH_ERR_LIMIT, "more than %d model folders", FOLDERS_MAX);
-    all->path[all->count] = strdup(folder);
-    if (!all->path[all->count])
-        return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a path");
-    all->count++;
-    return 0;
-}
-
-static int folders_find(const struct serve_worker_settings *settings, const struct config *config, struct folders *ret,
-                        conch_error *err)
-{
-    const struct config_list *named = &config->engine.models;
+    const struct model_source *source = context;
+    const struct config_list *named = &source->config->engine.models;
     if (named->count == 0)
-        return settings->find_models(NULL, folder_add, ret, err);
+        return source->settings->find_models(NULL, add, to, err);
     int rc = 0;
     for (size_t i = 0; i < named->count && rc == 0; i++)
-        rc = settings->find_models(named->items[i], folder_add, ret, err);
+        rc = source->settings->find_models(named->items[i], add, to, err);
     return rc;
 }
 
 /* What will make every job fail is said at the start, not with the first job. */
-static void engine_look(const struct folders *folders)
+static void helper_look(void)
 {
     struct media_helper_info helper;
     conch_error problem = {0};
-    if (folders->count == 0)
-        log_warn("no models were found, so nothing can be made; conch doctor says where they are looked for");
     if (media_helper_probe(&helper, &problem) < 0)
         log_warn("clips cannot be written", log_error_text(&problem));
 }
 
 static int engine_run(const struct serve_worker_settings *settings, struct parts *parts, conch_error *err)
 {
-    struct folders folders = {.count = 0};
+    struct model_source source = {.settings = settings, .config = &parts->config};
     struct backend *backends[2] = {NULL, NULL};
     const struct config *config = &parts->config;
-    int rc = folders_find(settings, config, &folders, err);
-    if (rc == 0) {
-        engine_look(&folders);
-        struct backend_local_settings local = {.folders = (const char *const *)folders.path,
-                                               .folder_count = folders.count,
-                                               .threads = (size_t)config->engine.threads,
-                                               .memory_bytes = (uint64_t)config->engine.memory_bytes,
-                                               .cache_dir = settings->cache_dir};
-        rc = backend_local_open(&backends[0], &local, err);
-    }
+    const struct backend_local_settings local = {.find = models_find,
+                                                 .find_context = &source,
+                                                 .threads = (size_t)config->engine.threads,
+                                                 .memory_bytes = (uint64_t)config->engine.memory_bytes,
+                                                 .cache_dir = settings->cache_dir};
+    helper_look();
+    int rc = backend_local_open(&backends[0], &local, err);
     if (rc == 0) {
         struct backend_sandbox_settings sandbox = {.local = backends[0],
                                                    .watermark = config->sandbox.watermark,
@@ -134,8 +114,6 @@ static int engine_run(const struct serve_worker_settings *settings, struct parts
     }
     backend_close(backends[1]);
     backend_close(backends[0]);
-    for (size_t i = 0; i < folders.count; i++)
-        free(folders.path[i]);
     return rc;
 }
 
