@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "server/api/line.h"
 
 static struct api_job job;
 
@@ -299,6 +300,28 @@ static void a_rehearsal_and_a_local_job_wait_in_one_queue(void **state)
     api_job_finish(&job);
 }
 
+/* Far back in a long queue the place is one of a moment ago, and still moves on. */
+static void places_far_back_are_right_soon(void **state)
+{
+    enum { JOBS = LINE_NEAR * 2 };
+    int64_t ids[JOBS];
+    world_start(NULL);
+    struct api_submit rehearsal = world_ask(HAILUO, "a red ball");
+    for (int i = 0; i < JOBS; i++)
+        ids[i] = i % 2 ? submit("a red ball") : world_submit(&world.admin, &rehearsal);
+    for (int i = 0; i < JOBS; i++) {
+        assert_done(api_job_get(world.api, &world.admin, ids[i], &job, &world.problem));
+        assert_int_equal(job.place, i);
+        api_job_finish(&job);
+    }
+    assert_done(api_job_cancel(world.api, &world.admin, ids[0], NULL, &job, &world.problem));
+    api_job_finish(&job);
+    usleep((LINE_KEPT_MS + 100) * 1000);
+    assert_done(api_job_get(world.api, &world.admin, ids[JOBS - 1], &job, &world.problem));
+    assert_int_equal(job.place, JOBS - 2);
+    api_job_finish(&job);
+}
+
 static void events_tell_of_a_job_from_its_beginning(void **state)
 {
     world_start(NULL);
@@ -347,6 +370,7 @@ int main(void)
         api_test(a_job_of_unknown_fate_is_given_up_with_or_without_its_price),
         api_test(lists_have_pages),
         api_test(a_rehearsal_and_a_local_job_wait_in_one_queue),
+        api_test(places_far_back_are_right_soon),
         api_test(events_tell_of_a_job_from_its_beginning),
         api_test(the_preview_of_a_running_job_is_its_newest_picture),
     };

@@ -514,7 +514,7 @@ static int counts_work(void *context, struct store_tx *tx, conch_error *err)
     call->lapsed_count = 4;
     int rc = store_job_load(tx, call->key_id, &call->queued, &call->running, err);
     if (rc == 0)
-        rc = store_job_place(tx, &call->job, "local", &call->place, err);
+        rc = store_job_place(tx, &call->job, "local", STORE_PLACE_MAX, &call->place, err);
     return rc == 0 ? store_job_lapsed(tx, call->now_ms, call->lapsed, &call->lapsed_count, err) : rc;
 }
 

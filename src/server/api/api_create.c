@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "server/api/api_state.h"
+#include "server/api/line.h"
 
 enum { TELL_EVERY_S = 10, TELL_MAX = 256 };
 
@@ -298,7 +299,8 @@ static struct api *api_new(const struct api_settings *settings)
     api->keys = key_cache_create();
     api->rate = rate_create();
     api->locals = local_models_create();
-    if (api->version && api->keys && api->rate && api->locals)
+    api->line = line_create();
+    if (api->version && api->keys && api->rate && api->locals && api->line)
         return api;
     api_destroy(api);
     return NULL;
@@ -340,6 +342,7 @@ void api_destroy(struct api *api)
         pthread_mutex_unlock(&api->teller_lock);
         pthread_join(api->teller, NULL);
     }
+    line_destroy(api->line);
     local_models_destroy(api->locals);
     rate_destroy(api->rate);
     key_cache_destroy(api->keys);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "server/api/api_state.h"
+#include "server/api/line.h"
 #include "server/api/served.h"
 
 enum { PREVIEW_BYTES_MAX = 16 << 20 };
@@ -62,27 +63,16 @@ static int64_t eta_of(struct api *api, const struct api_job *job, int64_t now_ms
 }
 
 /* One engine makes the clips of both, so both stand in one queue. */
-static int place_read(struct store_tx *tx, struct api_job *job, conch_error *err)
+static int place_read(struct api *api, struct store_tx *tx, struct api_job *job, conch_error *err)
 {
-    static const char *const engine[] = {"local", "sandbox"};
-    int64_t place = 0, ahead;
-    bool found = false;
+    const char *backend = job->row.backend;
     if (job->row.task && strcmp(job->row.task, "context") == 0) { /* words wait for no engine */
         job->place = 0;
         return 0;
     }
-    for (size_t i = 0; i < ARRAY_LEN(engine); i++)
-        found |= job->row.backend && strcmp(job->row.backend, engine[i]) == 0;
-    if (!found)
-        return store_job_place(tx, &job->row.job, job->row.backend, &job->place, err);
-    for (size_t i = 0; i < ARRAY_LEN(engine); i++) {
-        const int rc = store_job_place(tx, &job->row.job, engine[i], &ahead, err);
-        if (rc < 0)
-            return rc;
-        place += ahead;
-    }
-    job->place = place;
-    return 0;
+    if (backend && (strcmp(backend, "local") == 0 || strcmp(backend, "sandbox") == 0))
+        return line_engine_place(api->line, tx, &job->row.job, &job->place, err);
+    return store_job_place(tx, &job->row.job, backend, STORE_PLACE_MAX, &job->place, err);
 }
 
 int api_job_queue(struct api *api, struct store_tx *tx, struct api_job *ret, conch_error *err)
@@ -90,7 +80,7 @@ int api_job_queue(struct api *api, struct store_tx *tx, struct api_job *ret, con
     int rc = 0;
     ret->place = -1;
     if (ret->row.job.state == JOB_QUEUED)
-        rc = place_read(tx, ret, err);
+        rc = place_read(api, tx, ret, err);
     ret->eta_ms = eta_of(api, ret, clock_wall_ms());
     return rc;
 }

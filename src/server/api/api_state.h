@@ -57,6 +57,7 @@ struct api {
     struct key_cache *keys;
     struct rate *rate;
     struct local_models *locals;
+    struct line *line;
     struct gate decodes;
     _Atomic int64_t counts[API_COUNTERS];
     _Atomic int64_t refusals[API_INTERNAL + 1]; /* of submits, by kind */

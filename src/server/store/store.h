@@ -181,9 +181,11 @@ int store_job_count(struct store_tx *tx, const struct store_job_filter *filter, 
 /* How many are queued and how many under way (submitting, running, storing), of one key (0: of all). */
 int store_job_load(struct store_tx *tx, int64_t key_id, int64_t *ret_queued, int64_t *ret_running, conch_error *err);
 
-/* How many queued jobs of its backend are claimed before it; counted up to STORE_PLACE_MAX. */
-int store_job_place(struct store_tx *tx, const struct job *job, const char *backend, int64_t *ret_place,
+/* How many queued jobs of its backend are claimed before it; counted up to most. Costs as much as it counts. */
+int store_job_place(struct store_tx *tx, const struct job *job, const char *backend, int64_t most, int64_t *ret_place,
                     conch_error *err);
+/* The queued jobs of a backend that are claimed first, in that order: what job_before looks at. *count: room before. */
+int store_job_front(struct store_tx *tx, const char *backend, struct job *ret, size_t *count, conch_error *err);
 
 /* Ids of jobs that are due and claimable for one of these backends, best first; at most count. running_max of keys is
  * looked at: jobs of a key that has as many running already are left out (server_running_max for keys without one;

@@ -25,7 +25,7 @@ int store_job_load(struct store_tx *tx, int64_t key_id, int64_t *ret_queued, int
 }
 
 /* Two ranges of the index, each read no further than the limit: a poll costs the same however long the queue is. */
-int store_job_place(struct store_tx *tx, const struct job *job, const char *backend, int64_t *ret_place,
+int store_job_place(struct store_tx *tx, const struct job *job, const char *backend, int64_t most, int64_t *ret_place,
                     conch_error *err)
 {
     return db_number(tx->db,
@@ -33,8 +33,26 @@ int store_job_place(struct store_tx *tx, const struct job *job, const char *back
                      " UNION ALL SELECT 1 FROM job WHERE state = 0 AND backend = $1 AND priority = $2"
                      " AND (created_ms, id) < ($3, $4) LIMIT $5) AS ahead",
                      DB_WITH(db_text(backend), db_int64(job->priority), db_int64(job->created_ms), db_int64(job->id),
-                             db_int64(STORE_PLACE_MAX)),
+                             db_int64(most)),
                      ret_place, err);
+}
+
+int store_job_front(struct store_tx *tx, const char *backend, struct job *ret, size_t *count, conch_error *err)
+{
+    struct db_statement *statement = NULL;
+    size_t found = 0;
+    int rc = db_start(tx->db,
+                      "SELECT id, priority, created_ms FROM job WHERE state = 0 AND backend = $1"
+                      " ORDER BY priority DESC, created_ms, id LIMIT $2",
+                      DB_WITH(db_text(backend), db_int64((int64_t)*count)), &statement, err);
+    while (rc >= 0 && (rc = db_step(statement, err)) == 1)
+        ret[found++] = (struct job){.id = db_column_int64(statement, 0),
+                                    .priority = (int32_t)db_column_int64(statement, 1),
+                                    .created_ms = db_column_int64(statement, 2)};
+    db_end(statement);
+    if (rc == 0)
+        *count = found;
+    return rc;
 }
 
 /* ---- due ---- */
