@@ -63,7 +63,7 @@ build-tsan/build.ninja:
 test-sanitize: packages build-asan/build.ninja ## the tests with the address and undefined-behaviour sanitizers
 	@$(call ninja,build-asan,)
 	@ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	  CONCH_CHAOS_STRIDE=6 CONCH_CHAOS_SECONDS=8 tools/run_tests.sh build-asan
+	  CONCH_TEST_BROWSER=0 CONCH_CHAOS_STRIDE=6 CONCH_CHAOS_SECONDS=8 tools/run_tests.sh build-asan
 
 # What runs threads of its own; THREAD_TESTS= chooses fewer.
 THREAD_TESTS = test_base_|test_engine_|test_net_|test_server_(api|backend|blob|db|http|native|queue|store)

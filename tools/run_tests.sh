@@ -3,15 +3,17 @@
 #   tools/run_tests.sh BUILD
 # Each program prints TAP (cmocka does with CMOCKA_MESSAGE_OUTPUT=TAP): "ok"/"not ok" lines are counted; a program that
 # ends badly without a failed line (crash, timeout) counts as one failure. The last line is "N passed, N failed".
-# CONCH_TEST_ONLY (a regular expression) keeps the programs whose name matches; CONCH_TEST_SHELL=0 leaves out tests/e2e
-# and tests/chaos (tests/chaos/harness.py says how these are made shorter or longer).
+# CONCH_TEST_ONLY (a regular expression) keeps the programs whose name matches; CONCH_TEST_SHELL=0 leaves out tests/e2e,
+# tests/chaos (tests/chaos/harness.py says how these are made shorter or longer) and tests/browser; CONCH_TEST_BROWSER=0
+# the last alone.
 set -u
 build=${1:?usage: tools/run_tests.sh BUILD}
 export CMOCKA_MESSAGE_OUTPUT=TAP
 export CONCH_TEST_ROOT=${CONCH_TEST_ROOT:-$(pwd)} CONCH_BUILD=$build
 limit=${CONCH_TEST_SECONDS:-900}
 only=${CONCH_TEST_ONLY:-.}
-scripts='tests/e2e/*.sh tests/chaos/chaos_*.py'
+scripts='tests/e2e/*.sh tests/chaos/chaos_*.py tests/browser/*.sh'
+[ "${CONCH_TEST_BROWSER:-1}" = 0 ] && scripts=${scripts% *}
 [ "${CONCH_TEST_SHELL:-1}" = 0 ] && scripts=
 passed=0 failed=0 bad=
 log=$(mktemp)

@@ -225,7 +225,7 @@ static void a_link_is_no_session(void **state)
 {
     (void)state;
     struct web_answer *answer = web_post(SESSION "/links", "");
-    char link[900];
+    char link[700];
     snprintf(link, sizeof link, "%s", strchr(web_text(answer, "url"), '=') + 1);
     signed_in();
     snprintf(strchr(strstr(cookie, "conch_"), '=') + 1, 800, "%s", link);

@@ -113,8 +113,8 @@ static void answer_unrouted(struct http_app *app, const struct http_request *hea
         router_allow(methods, allow, sizeof allow);
         refusal.status = 405;
         refusal.allow = allow;
-        api_refuse(problem, API_INVALID, "method", "%s is not taken here: allowed are %s",
-                   http_method_name(head->method), allow);
+        api_refuse(problem, API_INVALID, "method", "%s is not taken here; allowed: %s", http_method_name(head->method),
+                   allow);
         snprintf(problem->allowed, sizeof problem->allowed, "%s", allow);
     } else {
         api_refuse(problem, API_NOT_FOUND, "", "there is nothing at this address");
@@ -271,11 +271,13 @@ static void log_request(const struct http_request *request, const struct app_not
     enum log_level level = level_of(route, done->status);
     if (!log_enabled(level))
         return;
-    bool secret = route && strstr(route->pattern, "{mac}"); /* whoever reads the log must not be able to use the link */
-    log_at(level, "request", log_text("request_id", request->id), log_text("method", http_method_name(request->method)),
-           log_text("path", secret ? route->pattern : request->path), log_text("route", route ? route->pattern : NULL),
-           log_number("status", done->status), log_number("bytes", (int64_t)done->bytes),
-           log_number("body_bytes", (int64_t)done->body_bytes), log_real("ms", (double)done->duration_us / 1000),
+    /* whoever reads the log must not be able to use a link, nor a key that was put into an address by mistake */
+    const bool secret = (route && strstr(route->pattern, "{mac}")) || strstr(request->path, "ck_");
+    const char *path = !secret ? request->path : route ? route->pattern : "(hidden)";
+    log_at(level, "request", log_text("method", http_method_name(request->method)), log_text("path", path),
+           log_number("status", done->status), log_real("ms", (double)done->duration_us / 1000),
+           log_text("request_id", request->id), log_text("route", route ? route->pattern : NULL),
+           log_number("bytes", (int64_t)done->bytes), log_number("body_bytes", (int64_t)done->body_bytes),
            note && note->caller.key.id ? log_id("key", note->caller.key.id) : (struct log_field){.kind = LOG_NONE},
            log_flag("complete", done->complete), log_text("address", request->address));
 }
@@ -365,6 +367,12 @@ const char *http_app_address(const struct http_app *app)
 const char *http_app_origin(const struct http_app *app)
 {
     return app->server ? http_server_origin(app->server) : NULL;
+}
+
+int http_app_sign_in(const struct http_app *app, const char *key, struct buf *ret_url, conch_error *err)
+{
+    int64_t expires_ms;
+    return sessions_link(app->sessions, http_app_origin(app), key, ret_url, &expires_ms, err);
 }
 
 void http_app_close(struct http_app *app, int64_t grace_ms)

@@ -47,6 +47,9 @@ const char *http_app_address(const struct http_app *app);
 /* "http://127.0.0.1:41234", or https; NULL likewise. */
 const char *http_app_origin(const struct http_app *app);
 
+/* An address that signs a browser in once, with the rights of this key (session.h). Appends. After http_app_listen. */
+int http_app_sign_in(const struct http_app *app, const char *key, struct buf *ret_url, conch_error *err);
+
 /* Ends event streams, stops listening, lets requests finish for grace_ms (http_server_close), frees everything. NULL is
  * allowed. api and store may be closed afterwards. */
 void http_app_close(struct http_app *app, int64_t grace_ms);

@@ -14,7 +14,13 @@
 #include "server/dialect/native.h"
 #include "server/http/app.h"
 
-enum { SESSION_ID_BYTES = 16, NAME_BYTES = 24, COOKIE_BYTES_MAX = 800, ENDED_ROW_BYTES = SESSION_ID_BYTES + 8 };
+enum {
+    SESSION_ID_BYTES = 16,
+    NAME_BYTES = 24,
+    COOKIE_BYTES_MAX = 800,
+    LINK_BYTES_MAX = 2048,
+    ENDED_ROW_BYTES = SESSION_ID_BYTES + 8
+};
 
 static const char cookie_purpose[] = "session", link_purpose[] = "sign-in link", ended_name[] = "sessions_ended";
 
@@ -402,31 +408,42 @@ int session_end(struct dialect_call *call)
     return answer(call, NULL, NULL);
 }
 
+int sessions_link(const struct sessions *sessions, const char *origin, const char *key, struct buf *ret_url,
+                  int64_t *ret_expires_ms, conch_error *err)
+{
+    struct pass pass;
+    pass_make(key, SESSION_LINK_MS, &pass);
+    int rc = buf_append_format(ret_url, err, "%s/#signin=", origin);
+    if (rc == 0)
+        rc = pass_seal(sessions, link_purpose, &pass, ret_url, err);
+    *ret_expires_ms = pass.expires_ms;
+    hash_wipe(pass.key, sizeof pass.key);
+    return rc;
+}
+
 int session_link(struct dialect_call *call)
 {
     struct sessions *sessions = call->app->sessions;
     char key[HEADERS_TOKEN_BYTES];
-    struct pass pass;
+    int64_t expires_ms = 0;
     struct out out;
-    struct buf token;
+    struct buf url;
     conch_error err = {0};
     if (!headers_token(call->request, key) && sessions_token(sessions, call->request, key, &call->problem) != 1)
         return api_refuse(&call->problem, API_UNAUTHORIZED, "", "a key is needed");
-    pass_make(key, SESSION_LINK_MS, &pass);
-    buf_init(&token, COOKIE_BYTES_MAX);
-    int rc = pass_seal(sessions, link_purpose, &pass, &token, &err);
+    buf_init(&url, LINK_BYTES_MAX);
+    int rc = sessions_link(sessions, call->request->origin, key, &url, &expires_ms, &err);
     if (rc == 0 && native_no_store(call) == 0) {
         dialect_answer_begin(call, &out, &err);
         out_object(&out, NULL);
-        out_format(&out, "url", "%s/#signin=%s", call->request->origin, token.data);
-        out_time(&out, "expires_at", pass.expires_ms);
+        out_text(&out, "url", url.data);
+        out_time(&out, "expires_at", expires_ms);
         out_object_end(&out);
         rc = dialect_answer_end(call, &out, 201);
     } else {
         rc = dialect_trouble(&call->problem, &err);
     }
     hash_wipe(key, sizeof key);
-    hash_wipe(pass.key, sizeof pass.key);
-    buf_finish(&token);
+    buf_finish(&url);
     return rc;
 }

@@ -38,6 +38,10 @@ void sessions_destroy(struct sessions *sessions);
 int sessions_token(struct sessions *sessions, const struct http_request *request, char ret_token[HEADERS_TOKEN_BYTES],
                    struct api_problem *ret_problem);
 
+/* A sign-in link for this key. Appends. */
+int sessions_link(const struct sessions *sessions, const char *origin, const char *key, struct buf *ret_url,
+                  int64_t *ret_expires_ms, conch_error *err);
+
 /* Rows of app_dialect: POST, GET, DELETE /conch/v1/session; POST /conch/v1/session/links. */
 dialect_handler session_open, session_show, session_end, session_link;
 

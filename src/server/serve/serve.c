@@ -119,6 +119,37 @@ static int workers_start(struct server *server, conch_error *err)
     return rc;
 }
 
+/* The key that was just made, or the operator's, or the one of an earlier start; NULL: none is known. room is for it.
+ */
+static const char *key_at_hand(const struct server *server, struct buf *room)
+{
+    char *path = NULL;
+    if (server->first_key)
+        return server->first_key;
+    if (*server->parts.config.admin_key)
+        return server->parts.config.admin_key;
+    bool there = source_path(&server->parts.config, "admin.key", &path, NULL) == 0 &&
+                 file_read(room, path, NULL) == 0 && room->size;
+    free(path);
+    if (!there)
+        return NULL;
+    room->data[strcspn(room->data, "\r\n")] = 0;
+    return room->data;
+}
+
+/* For whoever sits at the terminal; a log is no place for it. */
+static void announce_sign_in(const struct server *server)
+{
+    struct buf room, url;
+    buf_init(&room, 1024);
+    buf_init(&url, 2048);
+    const char *key = isatty(STDOUT_FILENO) ? key_at_hand(server, &room) : NULL;
+    if (key && http_app_sign_in(atomic_load(&server->app), key, &url, NULL) == 0)
+        printf("  sign in    %s\n             (once, within ten minutes; conch studio prints another)\n", url.data);
+    buf_finish(&room);
+    buf_finish(&url);
+}
+
 static void announce(const struct server *server)
 {
     const char *address = http_app_address(atomic_load(&server->app));
@@ -127,6 +158,7 @@ static void announce(const struct server *server)
     if (server->first_key)
         printf("  your key   %s\n             (shown this once; the command line reads it from %s/admin.key)\n",
                server->first_key, server->parts.config.server.data);
+    announce_sign_in(server);
     printf("  data       %s\n  stop       Ctrl-C\n", server->parts.config.server.data);
     fflush(stdout);
 }
@@ -193,26 +225,16 @@ static void wait_for_signal(struct server *server, const sigset_t *set)
     }
 }
 
-/* With the key that was just made, or the one of an earlier start, or the operator's. */
 static void first_clip_submit(struct server *server)
 {
-    struct first_clip_settings clip = {.api = server->api,
-                                       .prompt = server->settings->first_clip,
-                                       .origin = http_app_origin(atomic_load(&server->app)),
-                                       .key = server->first_key};
-    struct buf key;
-    char *path = NULL;
-    buf_init(&key, 1024);
-    if (!clip.key && *server->parts.config.admin_key)
-        clip.key = server->parts.config.admin_key;
-    if (!clip.key && source_path(&server->parts.config, "admin.key", &path, NULL) == 0 &&
-        file_read(&key, path, NULL) == 0 && key.size) {
-        key.data[strcspn(key.data, "\r\n")] = 0;
-        clip.key = key.data;
-    }
-    first_clip_begin(&server->first_clip, &clip);
-    free(path);
-    buf_finish(&key);
+    struct buf room;
+    buf_init(&room, 1024);
+    first_clip_begin(&server->first_clip,
+                     &(struct first_clip_settings){.api = server->api,
+                                                   .prompt = server->settings->first_clip,
+                                                   .origin = http_app_origin(atomic_load(&server->app)),
+                                                   .key = key_at_hand(server, &room)});
+    buf_finish(&room);
 }
 
 int serve_run(const struct serve_settings *settings, conch_error *err)
