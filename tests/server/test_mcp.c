@@ -176,6 +176,35 @@ static void what_is_missing_or_wrong_is_named(void **state)
     refused(MCP_GENERATE, "[]", "object");
 }
 
+static void an_estimate_names_the_money_that_pays(void **state)
+{
+    static const struct catalog_model model = {.slug = "minimax/hailuo-02"};
+    static const struct catalog_output output = {.resolution = "768P"};
+    static const struct {
+        const char *purse;
+        enum ledger_unit unit;
+        int64_t amount;
+        const char *text;
+    } rows[] = {{"payg", LEDGER_MICROUSD, 280000, "costs 0.280000 USD here"},
+                {"credits", LEDGER_MILLICREDIT, 25000, "costs 25.000 credits here"},
+                {"package", LEDGER_MILLICREDIT, 700, "costs 0.700 units of a package here"},
+                {NULL, LEDGER_MICROUSD, 0, "costs nothing here"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct api_estimate estimate = {.resolved = {.model = &model, .output = &output, .seconds = 6},
+                                              .unit = rows[i].unit,
+                                              .amount = rows[i].amount,
+                                              .purse = rows[i].purse};
+        struct buf buf;
+        struct out out;
+        buf_init(&buf, 1 << 16);
+        out_init(&out, &buf, NULL);
+        mcp_estimate_result(&out, &estimate);
+        assert_int_equal(out_finish(&out), 0);
+        assert_non_null(strstr(buf.data, rows[i].text));
+        buf_finish(&buf);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -186,6 +215,7 @@ int main(void)
         cmocka_unit_test(tools_take_what_their_schema_says),
         cmocka_unit_test(arguments_become_a_submit),
         cmocka_unit_test(what_is_missing_or_wrong_is_named),
+        cmocka_unit_test(an_estimate_names_the_money_that_pays),
     };
     return cmocka_run_group_tests_name("mcp", tests, NULL, NULL);
 }

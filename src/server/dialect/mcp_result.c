@@ -148,11 +148,22 @@ static void seconds_data(struct out *out, const char *key, int64_t ms)
         out_null(out, key);
 }
 
+/* In the money that would pay. */
+static void price_write(char text[64], const struct api_estimate *estimate)
+{
+    const bool package = estimate->purse && strcmp(estimate->purse, "package") == 0;
+    if (estimate->unit == LEDGER_MICROUSD)
+        usd_write(text, estimate->amount);
+    else
+        snprintf(text, 64, "%lld.%03lld %s", (long long)(estimate->amount / 1000), (long long)(estimate->amount % 1000),
+                 package ? "units of a package" : "credits");
+}
+
 void mcp_estimate_result(struct out *out, const struct api_estimate *estimate)
 {
     const struct catalog_resolved *resolved = &estimate->resolved;
-    char text[LINE_BYTES], price[32], list[32];
-    usd_write(price, estimate->amount);
+    char text[LINE_BYTES], price[64], list[32];
+    price_write(price, estimate);
     usd_write(list, estimate->list_microusd);
     snprintf(text, sizeof text, "%.100s, %.24s, %d s: costs %s here (its provider's list: %s), made by %.100s%s.",
              resolved->model->slug, resolved->output->resolution, resolved->seconds,
