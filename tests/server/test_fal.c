@@ -68,6 +68,8 @@ static void addresses_name_calls(void **state)
         {HTTP_GET, "/fal-ai/minimax", FAL_NOTHING, NULL, NULL},
         {HTTP_POST, "/minimax", FAL_NOTHING, NULL, NULL},
         {HTTP_POST, "", FAL_NOTHING, NULL, NULL},
+        {HTTP_POST, "/fal-ai/fal-ai/", FAL_NOTHING, NULL, NULL},
+        {HTTP_POST, "/fal-ai/fal-ai", FAL_SUBMIT, "fal-ai/fal-ai", NULL},
         {HTTP_POST, "/conch/tiny", FAL_SUBMIT, "conch/tiny", NULL},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

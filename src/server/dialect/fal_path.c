@@ -118,9 +118,10 @@ void fal_target_read(enum http_method method, const char *path, struct fal_targe
     if (method != HTTP_POST || size < 0 || (size_t)size >= sizeof ret->path)
         return;
     const struct fal_endpoint *endpoint = fal_endpoint_find(ret->path);
-    ret->action = FAL_SUBMIT;
     if (endpoint)
         ret->endpoint = *endpoint;
     else
         endpoint_of_model(ret);
+    if (*ret->endpoint.slug) /* "fal-ai/fal-ai/" names nothing */
+        ret->action = FAL_SUBMIT;
 }
