@@ -165,8 +165,9 @@ int dialect_integer(const json_t *object, const char *key, int64_t min, int64_t 
         *ret = number;
         return 0;
     }
-    char allowed[96];
-    snprintf(allowed, sizeof allowed, "a whole number from %lld to %lld", (long long)min, (long long)max);
+    char allowed[96] = "a whole number";
+    if (min > INT32_MIN) /* else its range says nothing to a person */
+        snprintf(allowed, sizeof allowed, "a whole number from %lld to %lld", (long long)min, (long long)max);
     return refuse_value(ret_problem, key, value, allowed);
 }
 
