@@ -1,5 +1,7 @@
 #include "server/queue/clock.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 
 static int64_t wall_ms(const struct queue_clock *clock)
@@ -12,26 +14,49 @@ int64_t queue_clock_ms(const struct queue_clock *clock)
     return wall_ms(clock) + clock->ahead_ms;
 }
 
-static int newest_event(void *context, struct store_tx *tx, conch_error *err)
+/* Not the newest event alone: the API process, which has no part in this, may have written that one since. */
+enum { EVENTS_LOOKED_AT = 64 };
+
+struct latest {
+    int64_t lease_ms, at_ms;
+};
+
+static int events_work(struct latest *latest, struct store_tx *tx, conch_error *err)
 {
+    struct store_event *events = calloc(EVENTS_LOOKED_AT, sizeof *events);
+    size_t count = EVENTS_LOOKED_AT;
     int64_t last = 0;
-    struct store_event event = {.id = 0};
-    size_t count = 1;
+    if (!events)
+        return conch_error_set(err, CONCH_ERR_NOMEM, "no memory for events");
     int rc = store_event_last(tx, &last, err);
-    const struct store_event_filter filter = {.after_id = last - 1};
-    if (rc == 0 && last > 0)
-        rc = store_event_list(tx, &filter, &event, &count, err);
-    *(int64_t *)context = rc == 0 && last > 0 && count == 1 ? event.event.at_ms : 0;
+    const struct store_event_filter filter = {.after_id = last > EVENTS_LOOKED_AT ? last - EVENTS_LOOKED_AT : 0};
+    if (rc == 0)
+        rc = store_event_list(tx, &filter, events, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        latest->at_ms = events[i].event.at_ms > latest->at_ms ? events[i].event.at_ms : latest->at_ms;
+    free(events);
     return rc;
 }
 
-int queue_clock_start(struct queue_clock *clock, struct store *store, conch_error *err)
+static int latest_work(void *context, struct store_tx *tx, conch_error *err)
 {
-    int64_t newest_ms = 0;
-    int rc = store_read(store, newest_event, &newest_ms, err);
+    struct latest *latest = context;
+    int64_t until_ms = 0;
+    int rc = events_work(latest, tx, err);
+    if (rc == 0)
+        rc = store_lease_last(tx, &until_ms, err);
+    if (rc == 0 && until_ms - latest->lease_ms > latest->at_ms)
+        latest->at_ms = until_ms - latest->lease_ms;
+    return rc;
+}
+
+int queue_clock_start(struct queue_clock *clock, struct store *store, int64_t lease_ms, conch_error *err)
+{
+    struct latest latest = {.lease_ms = lease_ms};
+    int rc = store_read(store, latest_work, &latest, err);
     if (rc < 0)
         return rc;
-    const int64_t ahead_ms = newest_ms - wall_ms(clock);
+    const int64_t ahead_ms = latest.at_ms - wall_ms(clock);
     clock->ahead_ms = ahead_ms > 0 && ahead_ms <= QUEUE_CLOCK_AHEAD_MS_MAX ? ahead_ms : 0;
     return 0;
 }

@@ -2,7 +2,8 @@
  *
  * Within a process the wall clock never goes back (base/clock.h). Between processes it could: after a restart on a
  * machine whose clock was set back, leases would seem to last for hours. So a process begins at the latest of its wall
- * clock and the newest event of the store, and goes on from there at the clock's pace. */
+ * clock, the newest events of the store, and the moment at which its last lease was given, and goes on from there at
+ * the clock's pace. */
 #ifndef SERVER_QUEUE_CLOCK_H
 #define SERVER_QUEUE_CLOCK_H
 
@@ -17,8 +18,8 @@ struct queue_clock {
     int64_t ahead_ms;
 };
 
-/* Sets ahead_ms from the store; wall_ms as it is. */
-int queue_clock_start(struct queue_clock *clock, struct store *store, conch_error *err);
+/* Sets ahead_ms from the store, whose leases were given for lease_ms; wall_ms as it is. */
+int queue_clock_start(struct queue_clock *clock, struct store *store, int64_t lease_ms, conch_error *err);
 int64_t queue_clock_ms(const struct queue_clock *clock);
 
 #endif

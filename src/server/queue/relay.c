@@ -114,7 +114,7 @@ static int relay_init(struct relay *relay, const struct relay_settings *settings
     pthread_mutex_init(&relay->lock, NULL);
     pthread_cond_init(&relay->changed, NULL);
     buf_init(&relay->secret, SECRET_BYTES_MAX);
-    int rc = queue_clock_start(&relay->clock, settings->store, err);
+    int rc = queue_clock_start(&relay->clock, settings->store, settings->config->jobs.lease_ms, err);
     relay->started_ms = relay_now_ms(relay);
     if (rc == 0)
         rc = relay_secret(settings->store, settings->config, &relay->secret, err);

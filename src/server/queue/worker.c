@@ -317,7 +317,7 @@ static int worker_init(struct worker *worker, const struct worker_settings *sett
     pthread_cond_init(&worker->changed, &steady);
     pthread_condattr_destroy(&steady);
     worker->rates = json_object();
-    int rc = worker->rates ? queue_clock_start(&worker->clock, settings->store, err)
+    int rc = worker->rates ? queue_clock_start(&worker->clock, settings->store, settings->config->jobs.lease_ms, err)
                            : conch_error_set(err, CONCH_ERR_NOMEM, "no memory for a worker");
     worker->started_ms = worker_now_ms(worker);
     return rc;

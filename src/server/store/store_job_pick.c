@@ -174,6 +174,12 @@ int store_job_lapsed(struct store_tx *tx, int64_t now_ms, int64_t *ret_ids, size
                     DB_WITH(db_int64(now_ms)), ret_ids, count, err);
 }
 
+int store_lease_last(struct store_tx *tx, int64_t *ret_until_ms, conch_error *err)
+{
+    return db_number(tx->db, "SELECT COALESCE(max(lease_until_ms), 0) FROM job WHERE lease_until_ms > 0", DB_NOTHING,
+                     ret_until_ms, err);
+}
+
 int store_job_expired(struct store_tx *tx, int64_t now_ms, int64_t *ret_ids, size_t *count, conch_error *err)
 {
     return ids_read(tx->db,
