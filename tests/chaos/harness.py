@@ -41,7 +41,7 @@ def quick_model(folder):
 
 
 SETTINGS = ["jobs.lease=1s", "sandbox.charge=true", "credits.charge_local=true", "limits.queued_per_key=0",
-            "server.log_level=warn", "fetch.allow=*", "engine.threads=1", "server.stop_timeout=5s",
+            "server.log_level=warn", "fetch.allow=*", "engine.threads=1", "server.stop_timeout=5s", "jobs.attempts=20",
             "aliases.MiniMax-Hailuo-02=conch/tiny"]
 
 # Clips of one step, as short as there are: a job is a second of work even on a busy machine. The second one costs money.
