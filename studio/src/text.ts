@@ -171,7 +171,7 @@ const texts = {
     'live.sayRunning': ['Started: {name}', '开始生成：{name}'],
     'live.saySucceeded': ['Finished: {name}', '已完成：{name}'],
     'live.sayEnded': ['{state}: {name}', '{state}：{name}'],
-    'live.sayProgress': ['{percent} percent: {name}', '{percent}%：{name}'],
+    'live.sayProgress': ['{percent} percent: {name}', '进度 {percent}%：{name}'],
     'phase.text': ['Reading the prompt', '理解提示词'],
     'phase.image': ['Reading the picture', '读取图片'],
     'phase.denoise': ['Denoising', '去噪'],

@@ -50,6 +50,7 @@ function usePreview(job: Job): string {
 }
 
 export async function jobCancel(job: Job): Promise<void> {
+    jobsPut([{ ...job, cancel_requested: true }]); // at once, for whoever presses twice
     try {
         jobsPut([await post<Job>(`/conch/v1/jobs/${job.id}/cancel`)]);
     } catch (error) {
