@@ -130,14 +130,15 @@ static int proxy(struct dialect_call *call)
 #define NONE DIALECT_BODY_NONE, DIALECT_SIZE_SMALL
 #define RAW  DIALECT_BODY_NONE, DIALECT_SIZE_JSON
 #define POLL DIALECT_NO_RATE
+#define FAST DIALECT_NO_RATE | DIALECT_FAST
 
 /* Endpoints have two to six segments. Their requests stand below two of them, three in two namespaces, and below all of
  * them in addresses that people put together. */
 #define REQUESTS(app)                                                                                                  \
-    {HTTP_GET, app "/requests/{id}/status", READ, POLL, NONE, dispatch},                                               \
+    {HTTP_GET, app "/requests/{id}/status", READ, FAST, NONE, dispatch},                                               \
         {HTTP_GET, app "/requests/{id}/status/stream", READ, POLL, NONE, dispatch},                                    \
-        {HTTP_GET, app "/requests/{id}", READ, POLL, NONE, dispatch},                                                  \
-        {HTTP_GET, app "/requests/{id}/response", READ, POLL, NONE, dispatch},                                         \
+        {HTTP_GET, app "/requests/{id}", READ, FAST, NONE, dispatch},                                                  \
+        {HTTP_GET, app "/requests/{id}/response", READ, FAST, NONE, dispatch},                                         \
     {                                                                                                                  \
         HTTP_PUT, app "/requests/{id}/cancel", MAKE, 0, NONE, dispatch                                                 \
     }
