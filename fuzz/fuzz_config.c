@@ -16,7 +16,7 @@ static void path_remove(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static char *const environment[] = {(char *)"HOME=/home/ada", NULL};
+    static char *const environment[] = {(char *)"HOME=/srv/ada", NULL};
     static int fd = -1;
     const struct config_settings settings = {.path = path, .environment = environment};
     struct config config;

@@ -160,9 +160,7 @@ int client_fault(const struct client *client, const struct http_fetched *fetched
                                    client->base);
         return conch_error_set(err, CLI_ERR_NO_SERVER, "no server answers at %s: %s", client->base, cause->text);
     case HTTP_FAULT_TIMEOUT:
-    case HTTP_FAULT_BROKEN:
-        ret->transient = true;
-        return conch_error_set(err, CLI_ERR_NO_SERVER, "%s", cause->text);
+    case HTTP_FAULT_BROKEN: ret->transient = true; return conch_error_set(err, CLI_ERR_NO_SERVER, "%s", cause->text);
     case HTTP_FAULT_TLS:
         return conch_error_set(err, CLI_ERR_NO_SERVER, "%s; CONCH_CA_FILE names who else may vouch for it",
                                cause->text);

@@ -43,7 +43,7 @@ static int config_free(void **state)
 
 static int load(const char *text, char *const *environment, const struct config_override *overrides, size_t count)
 {
-    static char *const home_alone[] = {(char *)"HOME=/home/ada", NULL};
+    static char *const home_alone[] = {(char *)"HOME=/srv/ada", NULL};
     const struct config_settings settings = {.path = text ? path : NULL,
                                              .environment = environment ? environment : home_alone,
                                              .overrides = overrides,
@@ -72,7 +72,7 @@ static void without_anything_the_defaults_hold(void **state)
 {
     assert_int_equal(load(NULL, NULL, NULL, 0), 0);
     assert_string_equal(config.server.listen, "127.0.0.1:8787");
-    assert_string_equal(config.server.data, "/home/ada/.local/share/conch");
+    assert_string_equal(config.server.data, "/srv/ada/.local/share/conch");
     assert_int_equal(config.server.body_bytes_max, 64 << 20);
     assert_int_equal(config.server.log_level, LOG_LEVEL_INFO);
     assert_int_equal(config.server.log_format, LOG_FORMAT_AUTO);
@@ -90,7 +90,7 @@ static void without_anything_the_defaults_hold(void **state)
 
 static void the_file_then_the_environment_then_the_command_line_count(void **state)
 {
-    static char *const environment[] = {(char *)"HOME=/home/ada", (char *)"CONCH_SERVER_THREADS=6",
+    static char *const environment[] = {(char *)"HOME=/srv/ada", (char *)"CONCH_SERVER_THREADS=6",
                                         (char *)"CONCH_SERVER_HANDLERS=40", (char *)"CONCH_ADMIN_KEY=only-for-tests",
                                         NULL};
     static const struct config_override overrides[] = {{"server.handlers", "50", "--handlers"},
@@ -115,7 +115,7 @@ static void every_type_is_read(void **state)
                           "[engine]\nmodels=~/m,/opt/models\n[aliases]\nMiniMax-Hailuo-02 = conch/tiny\n",
                           NULL, NULL, 0),
                      0);
-    assert_string_equal(config.server.data, "/home/ada/videos");
+    assert_string_equal(config.server.data, "/srv/ada/videos");
     assert_int_equal(config.server.cors_origins.count, 2);
     assert_string_equal(config.server.cors_origins.items[1], "http://b.example:8080");
     assert_int_equal(config.limits.image_bytes_max, 1 << 30);
@@ -124,7 +124,7 @@ static void every_type_is_read(void **state)
     assert_true(config.safety.classifier_fail_open);
     assert_string_equal(config.sandbox.watermark, " a \"b\" ");
     assert_int_equal(config.fetch.allow.count, 3);
-    assert_string_equal(config.engine.models.items[0], "/home/ada/m");
+    assert_string_equal(config.engine.models.items[0], "/srv/ada/m");
     assert_int_equal(config.aliases.count, 1);
 }
 

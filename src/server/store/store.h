@@ -200,7 +200,8 @@ struct store_due {
 int store_job_due(struct store_tx *tx, const struct store_due *due, int64_t *ret_ids, size_t *count, conch_error *err);
 /* Ids of jobs whose lease has run out; of jobs whose result files are to go. */
 int store_job_lapsed(struct store_tx *tx, int64_t now_ms, int64_t *ret_ids, size_t *count, conch_error *err);
-int store_lease_last(struct store_tx *tx, int64_t *ret_until_ms, conch_error *err); /* when the last one ends; 0: none */
+int store_lease_last(struct store_tx *tx, int64_t *ret_until_ms,
+                     conch_error *err); /* when the last one ends; 0: none */
 int store_job_expired(struct store_tx *tx, int64_t now_ms, int64_t *ret_ids, size_t *count, conch_error *err);
 
 /* ---- events: one log for polling, streams and webhooks ---- */
