@@ -6,6 +6,8 @@ static struct api_model models[64];
 #define WORKER                                                                                                         \
     "{\"models\":[{\"name\":\"wan2.1-t2v-1.3b\",\"title\":\"Wan\",\"modes\":[\"text\",\"first_last_frame\",\"odd\"],"  \
     "\"sizes\":[[832,480],[480,832],[0,5],\"x\"],\"frames\":[33,81],\"fps\":16,\"default_frames\":81},"                \
+    "{\"name\":\"no "                                                                                                  \
+    "weights\",\"modes\":[\"text\"],\"sizes\":[[832,480]],\"frames\":[33],\"fps\":16,\"complete\":false},"             \
     "{\"name\":\"broken\"},17],\"threads\":2,\"ms_per_clip\":{\"wan2.1-t2v-1.3b\":90000,\"conch/tiny\":2000}}"
 
 static const struct api_model *listed(const char *slug)
@@ -71,6 +73,7 @@ static void models_of_a_workers_folder_can_be_asked_for(void **state)
     assert_int_equal(wan->model->output_count, 2);
     assert_int_equal(wan->model->default_seconds, 5);
     assert_null(listed("broken"));
+    assert_null(listed("no weights"));
     struct api_submit ask = world_ask("wan2.1-t2v-1.3b", "a fox");
     ask.width = 480;
     ask.height = 832;

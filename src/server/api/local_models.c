@@ -135,6 +135,8 @@ static bool entry_read(struct entry *entry, const json_t *json)
     const int64_t fps = integer(json_object_get(json, "fps"), 1, FPS_MAX);
     const unsigned modes = modes_read(json_object_get(json, "modes"));
     memset(entry, 0, sizeof *entry);
+    if (json_is_false(json_object_get(json, "complete"))) /* a manifest whose weights are not here */
+        return false;
     if (!name || !*name || strlen(name) >= sizeof entry->name || !fps || !modes)
         return false;
     strcpy(entry->name, name);

@@ -2,7 +2,8 @@
  *
  * A worker's details are a JSON object:
  *   {"models": [{"name", "title", "modes": ["text", "first_frame", "last_frame" or "first_last_frame"],
- *                "sizes": [[width, height]], "frames": [17, 33], "fps", "default_frames", "licence", "bytes"}],
+ *                "sizes": [[width, height]], "frames": [17, 33], "fps", "default_frames", "licence", "bytes",
+ *                "complete": false where the weights are not there}],
  *    "kernels", "threads", "ms_per_clip": {"NAME": ms}}
  * What is no such thing is skipped: a worker of another version must not stop this server. Each model becomes a
  * catalog_model: an output for each size ("832x480"), its lengths in whole seconds. Those stay where they are until
