@@ -4,7 +4,7 @@ import { get } from '../api';
 import { sizeText } from '../capability';
 import { change } from '../draft';
 import { amount, bytes, number } from '../format';
-import { Can, range } from '../parts/modelpicker';
+import { Can, inOrder, range } from '../parts/modelpicker';
 import { Icon } from '../parts/icons';
 import { Problem, modeName, Sandbox, Spinner, useTitle } from '../parts/ui';
 import { go } from '../router';
@@ -175,7 +175,6 @@ export function ModelsPage() {
     useEffect(() => {
         modelsLoad().catch((problem) => setError((problem as Error).message));
     }, []);
-    const order = [...list].sort((a, b) => Number(b.available) - Number(a.available) || Number(b.backend === 'local') - Number(a.backend === 'local'));
     return (
         <div class="models">
             <div class="page-head">
@@ -185,7 +184,7 @@ export function ModelsPage() {
             {error && <Problem text={error} />}
             {!list.length && !error && <Spinner />}
             <div class="cards">
-                {order.map((model) => (
+                {inOrder(list).map((model) => (
                     <Card key={model.id} model={model} local={locals[model.id] ?? locals[model.name]} />
                 ))}
             </div>

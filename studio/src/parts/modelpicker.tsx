@@ -73,8 +73,12 @@ export function ModelButton(props: { model: Model | undefined; onPick: (model: M
     );
 }
 
+/** What can be asked for first, and of that what this machine makes itself. */
+export const inOrder = (list: Model[]) =>
+    [...list].sort((a, b) => Number(b.available) - Number(a.available) || Number(b.backend === 'local') - Number(a.backend === 'local'));
+
 function ModelDialog(props: { chosen: string; onPick: (model: Model) => void; onClose: () => void }) {
-    const list = useStore(models);
+    const list = inOrder(useStore(models));
     const [chosen, setChosen] = useState(props.chosen);
     const use = () => {
         const model = list.find((row) => row.id === chosen);
