@@ -6,10 +6,25 @@
 #include "cli/exit_code.h"
 #include "cli/style.h"
 
-const struct command *const commands[] = {
-    &command_generate, &command_models, &command_serve,  &command_worker,  &command_submit, &command_status,
-    &command_wait,     &command_fetch,  &command_cancel, &command_jobs,    &command_keys,   &command_credits,
-    &command_studio,   &command_mcp,    &command_doctor, &command_version, &command_help,   NULL};
+const struct command *const commands[] = {&command_generate,
+                                          &command_models,
+                                          &command_serve,
+                                          &command_worker,
+                                          &command_submit,
+                                          &command_status,
+                                          &command_wait,
+                                          &command_fetch,
+                                          &command_cancel,
+                                          &command_jobs,
+                                          &command_keys,
+                                          &command_credits,
+                                          &command_studio,
+                                          &command_mcp,
+                                          &command_backup,
+                                          &command_doctor,
+                                          &command_version,
+                                          &command_help,
+                                          NULL};
 
 const struct command *command_find(const char *name)
 {

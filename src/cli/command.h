@@ -18,7 +18,7 @@ struct command {
 
 extern const struct command command_generate, command_models, command_doctor, command_version, command_help,
     command_serve, command_worker, command_submit, command_status, command_wait, command_fetch, command_cancel,
-    command_jobs, command_keys, command_credits, command_studio, command_mcp;
+    command_jobs, command_keys, command_credits, command_studio, command_mcp, command_backup;
 
 extern const struct command *const commands[]; /* ends with NULL */
 

@@ -287,6 +287,62 @@ static void a_location_that_is_a_file_is_refused(void **state)
     blob_store_close(none);
 }
 
+static void a_copy_in_another_store_outlives_the_original(void **state)
+{
+    struct blob_store *to = NULL;
+    struct blob_copied copied;
+    void *data = NULL;
+    size_t size = 0;
+    char path[128];
+    snprintf(path, sizeof path, "%.22s/copy", folder);
+    assert_int_equal(blob_store_open(&to, path, &err), 0);
+    assert_int_equal(blob_put(store, "2026/x/clip.mp4", "abc", 3, NULL, &err), 0);
+    assert_int_equal(blob_copy(store, to, "2026/x/clip.mp4", &copied, &err), 0);
+    assert_int_equal(copied.bytes, 3);
+    assert_true(copied.linked);
+    assert_int_equal(blob_copy(store, to, "2026/x/clip.mp4", &copied, &err), 0); /* it is there already */
+    assert_int_equal(blob_store_sync(to, &err), 0);
+    assert_int_equal(blob_delete(store, "2026/x/clip.mp4", &err), 0);
+    assert_int_equal(blob_copy(store, to, "2026/x/clip.mp4", &copied, &err), CONCH_ERR_NOTFOUND);
+    assert_int_equal(blob_read(to, "2026/x/clip.mp4", 100, &data, &size, &err), 0);
+    assert_int_equal(size, 3);
+    assert_memory_equal(data, "abc", 3);
+    free(data);
+    blob_store_close(to);
+}
+
+static void a_copy_on_another_disk_has_the_same_bytes(void **state)
+{
+    struct blob_store *to = NULL;
+    struct blob_copied copied;
+    void *data = NULL;
+    size_t size = 0;
+    char path[] = "/dev/shm/conch-blob-XXXXXX", command[128], bytes[200000];
+    struct stat here, there;
+    if (!mkdtemp(path))
+        skip();
+    if (stat(folder, &here) < 0 || stat(path, &there) < 0 || here.st_dev == there.st_dev) {
+        rmdir(path);
+        skip();
+    }
+    memset(bytes, 'x', sizeof bytes);
+    assert_int_equal(blob_store_open(&to, path, &err), 0);
+    assert_int_equal(blob_put(store, "a/long", bytes, sizeof bytes, NULL, &err), 0);
+    assert_int_equal(blob_put(store, "a/empty", "", 0, NULL, &err), 0);
+    assert_int_equal(blob_copy(store, to, "a/long", &copied, &err), 0);
+    assert_int_equal(copied.bytes, sizeof bytes);
+    assert_false(copied.linked);
+    assert_int_equal(blob_copy(store, to, "a/empty", &copied, &err), 0);
+    assert_int_equal(copied.bytes, 0);
+    assert_int_equal(blob_read(to, "a/long", sizeof bytes, &data, &size, &err), 0);
+    assert_int_equal(size, sizeof bytes);
+    assert_memory_equal(data, bytes, sizeof bytes);
+    free(data);
+    blob_store_close(to);
+    snprintf(command, sizeof command, "rm -rf '%s'", path);
+    assert_int_equal(system(command), 0);
+}
+
 #define blob_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 static int put_and_end(const char *where, const char *key)
@@ -299,6 +355,8 @@ int main(int argc, char **argv)
     if (argc == 4 && strcmp(argv[1], "put") == 0)
         return put_and_end(argv[2], argv[3]);
     const struct CMUnitTest tests[] = {
+        blob_test(a_copy_in_another_store_outlives_the_original),
+        blob_test(a_copy_on_another_disk_has_the_same_bytes),
         blob_test(what_was_put_is_read_again),
         blob_test(a_key_is_written_once),
         blob_test(keys_that_would_leave_the_folder_are_refused),

@@ -523,11 +523,86 @@ static void writers_of_two_processes_take_turns(void **state)
     db_close(db);
 }
 
+/* ---- copies ---- */
+
+struct copier {
+    struct db *writer;
+    int steps, stop_at;
+};
+
+static int copy_told(void *context, int64_t done, int64_t total)
+{
+    struct copier *copier = context;
+    conch_error err = {0};
+    char name[32];
+    snprintf(name, sizeof name, "during step %d", copier->steps);
+    assert_true(done <= total);
+    assert_int_equal(item_add(copier->writer, name, &err), 0);
+    return ++copier->steps == copier->stop_at;
+}
+
+/* Long enough for several steps of the copying. */
+static void items_fill(struct db *db)
+{
+    static char text[100001];
+    conch_error err = {0};
+    memset(text, 'x', sizeof text - 1);
+    assert_int_equal(db_begin_write(db, &err), 0);
+    for (int i = 0; i < 60; i++) {
+        text[0] = (char)('0' + i);
+        assert_int_equal(item_add(db, text, &err), 0);
+    }
+    assert_int_equal(db_commit(db, &err), 0);
+}
+
+static void a_copy_is_of_one_moment_while_others_write(void **state)
+{
+    const char *path = scratch_path();
+    char copy_path[256];
+    conch_error err = {0};
+    snprintf(copy_path, sizeof copy_path, "%s-copy", path);
+    struct copier copier = {.writer = opened(path, DB_WRITER)};
+    items_fill(copier.writer);
+    struct db *reader = opened(path, DB_READER);
+    const struct db_copy copy = {.path = copy_path, .told = copy_told, .context = &copier};
+    assert_int_equal(db_copy(reader, &copy, &err), 0);
+    assert_in_range(copier.steps, 2, 1000);
+    assert_false(db_in_transaction(reader));
+    assert_int_equal(db_copy(reader, &copy, &err), CONCH_ERR_RANGE); /* never over a file that is there */
+    struct db *copied = opened(copy_path, DB_WRITER);
+    assert_int_equal(number_of(copied, "SELECT count(*) FROM item"), 60);
+    assert_int_equal(number_of(reader, "SELECT count(*) FROM item"), 60 + copier.steps);
+    assert_int_equal(db_check(copied, &err), 0);
+    db_close(copied);
+    db_close(reader);
+    db_close(copier.writer);
+    unlink(copy_path);
+}
+
+static void a_copy_can_be_stopped(void **state)
+{
+    const char *path = scratch_path();
+    char copy_path[256];
+    conch_error err = {0};
+    snprintf(copy_path, sizeof copy_path, "%s-copy", path);
+    struct copier copier = {.writer = opened(path, DB_WRITER), .stop_at = 1};
+    items_fill(copier.writer);
+    struct db *reader = opened(path, DB_READER);
+    const struct db_copy copy = {.path = copy_path, .told = copy_told, .context = &copier};
+    assert_int_equal(db_copy(reader, &copy, &err), CONCH_ERR_CANCELLED);
+    assert_int_equal(copier.steps, 1);
+    db_close(reader);
+    db_close(copier.writer);
+    unlink(copy_path);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4)
         return child_main(argv[2], argv[3]);
     const struct CMUnitTest tests[] = {
+        scratch_test(a_copy_is_of_one_moment_while_others_write),
+        scratch_test(a_copy_can_be_stopped),
         scratch_test(values_come_back_as_they_went_in),
         scratch_test(a_key_that_is_there_and_a_row_that_is_not_are_conflicts),
         scratch_test(a_part_is_undone_alone),

@@ -7,6 +7,7 @@
 #ifndef SERVER_BLOB_BLOB_H
 #define SERVER_BLOB_BLOB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,18 @@ int blob_read(struct blob_store *store, const char *key, size_t bytes_max, void 
               conch_error *err);
 
 int blob_delete(struct blob_store *store, const char *key, conch_error *err); /* a missing one is no error */
+
+/* The same blob in another store: one file with two names where both lie on one disk, otherwise a copy. One that is
+ * there already stays. CONCH_ERR_NOTFOUND: there is no such blob here. New names are on the disk once blob_store_sync
+ * returns.
+ */
+struct blob_copied {
+    int64_t bytes;
+    bool linked;
+};
+int blob_copy(struct blob_store *from, struct blob_store *to, const char *key, struct blob_copied *ret,
+              conch_error *err);
+int blob_store_sync(struct blob_store *store, conch_error *err);
 
 /* Removes unfinished puts older than that, and tells of every blob older than that: those that no row names are the
  * caller's to delete. visit returns 0 to go on. */

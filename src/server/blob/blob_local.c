@@ -489,3 +489,91 @@ int blob_sweep(struct blob_store *store, int64_t before_ms, int (*visit)(void *c
     int rc = sweep_puts(store, before_ms, err);
     return rc < 0 || !visit ? rc : sweep_folder(&sweep, "", 0, err);
 }
+
+/* ---- copying ---- */
+
+/* What a disk without hard links, another disk, or too many names of one file say. */
+static bool cannot_link(int number)
+{
+    return number == EXDEV || number == EPERM || number == EMLINK || number == EOPNOTSUPP || number == ENOSYS;
+}
+
+static int copy_bytes(int source, struct blob_put *put, conch_error *err)
+{
+    uint8_t *chunk = malloc(COPY_BYTES);
+    int rc = chunk ? 0 : no_memory(err);
+    while (rc == 0) {
+        const ssize_t got = read(source, chunk, COPY_BYTES);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            rc = conch_error_errno(err, CONCH_ERR_IO, errno, "cannot read a blob");
+        if (got <= 0)
+            break;
+        rc = blob_put_write(put, chunk, (size_t)got, err);
+    }
+    free(chunk);
+    return rc;
+}
+
+static int copy_whole(struct blob_store *from, struct blob_store *to, const char *key, int64_t *ret_bytes,
+                      conch_error *err)
+{
+    struct blob_put *put = NULL;
+    int source = -1;
+    int rc = blob_open(from, key, &source, ret_bytes, err);
+    if (rc == 0)
+        rc = blob_put_begin(&put, to, err);
+    if (rc == 0)
+        rc = blob_put_write(put, "", 0, err); /* an empty blob is a file too */
+    if (rc == 0)
+        rc = copy_bytes(source, put, err);
+    if (rc == 0)
+        rc = blob_put_commit(put, key, NULL, ret_bytes, err);
+    else
+        blob_put_abandon(put);
+    if (source >= 0)
+        close(source);
+    return rc;
+}
+
+int blob_copy(struct blob_store *from, struct blob_store *to, const char *key, struct blob_copied *ret,
+              conch_error *err)
+{
+    char *source = NULL, *target = NULL;
+    struct stat info;
+    *ret = (struct blob_copied){.linked = true};
+    int rc = key_path(from, key, &source, err);
+    if (rc == 0)
+        rc = key_path(to, key, &target, err);
+    if (rc == 0 && lstat(source, &info) < 0)
+        rc = conch_error_errno(err, errno == ENOENT || errno == ENOTDIR ? CONCH_ERR_NOTFOUND : CONCH_ERR_IO, errno,
+                               "blob %s", key);
+    if (rc == 0)
+        rc = folders_of_key(to, target, err);
+    if (rc < 0)
+        goto out;
+    ret->bytes = info.st_size;
+    if (link(source, target) == 0 || errno == EEXIST)
+        goto out;
+    if (errno == ENOENT) /* deleted since we looked */
+        rc = conch_error_errno(err, CONCH_ERR_NOTFOUND, errno, "blob %s", key);
+    else if (!cannot_link(errno))
+        rc = write_trouble(err, errno, target);
+    else
+        rc = copy_whole(from, to, key, &ret->bytes, err);
+    ret->linked = false;
+out:
+    free(source);
+    free(target);
+    return rc;
+}
+
+int blob_store_sync(struct blob_store *store, conch_error *err)
+{
+    const int folder = open(store->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int rc = folder < 0 || syncfs(folder) < 0 ? write_trouble(err, errno, store->folder) : 0;
+    if (folder >= 0)
+        close(folder);
+    return rc;
+}

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "conch/error.h"
 
@@ -59,5 +60,28 @@ int serve_print_config(const struct serve_source *source, bool in_force, conch_e
 /* Rebuilds the books from their entries, beside a running server or without one; problems go to standard output a line
  * each. *ret_problems: how many. */
 int serve_audit(const struct serve_source *source, long long *ret_problems, conch_error *err);
+
+/* A copy of a data folder that belongs together, beside a running server or without one: the database as it is at one
+ * moment, then every file that it names, each a second name of the same bytes where source and target lie on one disk.
+ * The target appears whole, or not at all (TARGET.partial is what is being made); the copy is opened and its books are
+ * rebuilt. `conch serve --data TARGET` serves it. */
+struct serve_backup_settings {
+    struct serve_source source;
+    const char *target; /* a folder that is not there, or is empty */
+    bool with_key;      /* admin.key too */
+    /* what: "database", "files" or "books"; other than 0 ends the backup with that code. NULL: nobody is told. */
+    int (*told)(void *context, const char *what, int64_t done, int64_t total, conch_error *err);
+    void *context;
+};
+struct serve_backup {
+    int64_t database_bytes;
+    int64_t files, bytes, linked; /* linked: of the files */
+    int64_t deleted;              /* while the backup ran: the copy knows that they are gone */
+    int64_t missing;              /* the data folder itself has lost them */
+    int64_t jobs;
+    int64_t problems; /* of the books; they are copied as they are, and each is a line of standard output */
+};
+/* CONCH_ERR_RANGE: the target is in the way; CONCH_ERR_FORMAT: what was copied is damaged. */
+int serve_backup(const struct serve_backup_settings *settings, struct serve_backup *ret, conch_error *err);
 
 #endif

@@ -128,6 +128,17 @@ int db_part_undo(struct db *db, conch_error *err);
 /* Reads every page and index and says whether they fit together: CONCH_ERR_FORMAT with what it found first. */
 int db_check(struct db *db, conch_error *err);
 
+/* Copies the database into a new file of mode 0600, beside whoever writes: as it is at this moment, or in a read
+ * transaction as that sees it. Nothing of the copy is good when this fails; the caller removes the file. told: how many
+ * pages of how many; other than 0 ends the copying with CONCH_ERR_CANCELLED. May be NULL. CONCH_ERR_RANGE: there is a
+ * file of that name. */
+struct db_copy {
+    const char *path;
+    int (*told)(void *context, int64_t done, int64_t total);
+    void *context;
+};
+int db_copy(struct db *db, const struct db_copy *copy, conch_error *err);
+
 /* A number that changes when another connection, of any process, has committed. To be compared only with what the same
  * connection said before, outside a transaction. Costs next to nothing. */
 int db_version(struct db *db, int64_t *ret_version, conch_error *err);

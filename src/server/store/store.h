@@ -246,6 +246,15 @@ int store_file_list(struct store_tx *tx, const struct store_file_filter *filter,
  */
 int store_file_expired(struct store_tx *tx, int64_t now_ms, struct store_file *ret, size_t *count, conch_error *err);
 int store_file_usage(struct store_tx *tx, int64_t account_id, int64_t *ret_bytes, conch_error *err);
+/* Every file there is a row of, deleted ones too; visit returns 0 to go on. */
+struct store_file_brief {
+    int64_t id, bytes, deleted_ms;
+    const char *blob; /* during the call */
+};
+int store_file_each(struct store_tx *tx,
+                    int (*visit)(void *context, const struct store_file_brief *file, conch_error *err), void *context,
+                    conch_error *err);
+int store_file_count(struct store_tx *tx, int64_t *ret_count, conch_error *err);
 /* Whether a live file still has this blob. */
 int store_blob_used(struct store_tx *tx, const char *blob, bool *ret_used, conch_error *err);
 
@@ -314,6 +323,17 @@ struct store_audit {
 };
 int store_audit(struct store_tx *tx, void (*report)(void *context, const char *line), void *context,
                 struct store_audit *ret, conch_error *err);
+
+/* Copies the whole database, as this transaction sees it, into a new file (db_copy). */
+struct store_copy {
+    const char *path;
+    int (*told)(void *context, int64_t done, int64_t total); /* pages; other than 0 ends it; NULL: nobody is told */
+    void *context;
+};
+int store_copy(struct store_tx *tx, const struct store_copy *copy, conch_error *err);
+
+/* Whether every page and index of the database fit together; CONCH_ERR_FORMAT says what does not. */
+int store_check(struct store_tx *tx, conch_error *err);
 
 /* ---- what is to be told: callbacks ---- */
 
