@@ -240,7 +240,7 @@ def nonsense(server):
 def reset_storm(server):
     """Connections that are broken off in the middle of everything."""
     head = b"POST /conch/v1/estimate HTTP/1.1\r\n" + AUTHORIZED + b"Content-Type: application/json\r\n"
-    body = json.dumps(PAID).encode()
+    body = json.dumps(CLIP).encode()
     whole = head + b"Content-Length: %d\r\n\r\n" % len(body) + body
     end = time.monotonic() + 3
     count = 0

@@ -158,7 +158,7 @@ def clock_moves():
         last = ""
         for moved in (0, HOUR_MS, 0, -24 * HOUR_MS, 48 * HOUR_MS, -HOUR_MS):
             clock.move(moved)
-            answer = ask(server.port, "POST", "/conch/v1/jobs", PAID)
+            answer = ask(server.port, "POST", "/conch/v1/jobs", CLIP)
             check(answer.status == 201, "%d ms: %r" % (moved, answer))
             job = job_wait(server.port, answer.json()["id"])
             check(job["state"] == "succeeded", "%d ms: %r" % (moved, job["error"]))

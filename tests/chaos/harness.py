@@ -42,12 +42,11 @@ def quick_model(folder):
 
 SETTINGS = ["jobs.lease=1s", "sandbox.charge=true", "credits.charge_local=true", "limits.queued_per_key=0",
             "server.log_level=warn", "fetch.allow=*", "engine.threads=1", "server.stop_timeout=5s", "jobs.attempts=20",
-            "aliases.MiniMax-Hailuo-02=conch/tiny"]
+            "aliases.MiniMax-Hailuo-02=conch/tiny", "credits.local_microusd_per_video=1000"]
 
-# Clips of one step, as short as there are: a job is a second of work even on a busy machine. The second one costs money.
+# One step, and as short as there are: a job is a second of work even on a busy machine.
 CLIP = {"model": "conch/tiny", "prompt": "a red ball drops", "seconds": 1, "steps": 1, "optimizer": False}
-PAID = {"model": "MiniMax-Hailuo-02", "prompt": "a red ball drops", "seconds": 6, "resolution": "768P"}
-PRICE = 280000  # of that one, in micro-USD
+PRICE = 1000  # of a clip, in micro-USD
 MINIMAX = {"model": "MiniMax-Hailuo-02", "prompt": "a red ball drops", "duration": 6, "resolution": "768P"}
 
 
