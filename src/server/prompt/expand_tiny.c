@@ -18,12 +18,25 @@ static int thing_write(const struct scene *scene, int i, struct buf *out, conch_
     const char *color = scene->colors[i] == OPEN ? "" : tiny_color_names[scene->colors[i]];
     const char *thing = tiny_thing_names[scene->things[i]];
     if (scene->unnamed)
-        return buf_append_text(out, i ? "another" : "it", err);
+        return buf_append_text(out, "it", err);
     return buf_append_format(out, err, "%s %s%s%s%s%s",
                              article(*size    ? size
                                      : *color ? color
                                               : thing),
                              size, *size ? " " : "", color, *color ? " " : "", thing);
+}
+
+static int things_write(const struct scene *scene, struct buf *out, conch_error *err)
+{
+    /* "a ball and a ball" would be read as one that is spoken of twice */
+    if (scene->thing_count == 2 && scene->things[0] == scene->things[1] && scene->colors[1] == OPEN)
+        return buf_append_format(out, err, "two %ss", tiny_thing_names[scene->things[0]]);
+    int rc = thing_write(scene, 0, out, err);
+    if (rc == 0 && scene->thing_count == 2)
+        rc = buf_append_text(out, " and ", err);
+    if (rc == 0 && scene->thing_count == 2)
+        rc = thing_write(scene, 1, out, err);
+    return rc;
 }
 
 static const char *verb(const struct scene *scene)
@@ -41,11 +54,7 @@ static const char *verb(const struct scene *scene)
 static int scene_write(const struct scene *scene, struct buf *out, conch_error *err)
 {
     bool above = scene->motion == MOTION_SWING || scene->motion == MOTION_RISE || scene->motion == MOTION_THROW;
-    int rc = thing_write(scene, 0, out, err);
-    if (rc == 0 && scene->thing_count == 2)
-        rc = buf_append_text(out, " and ", err);
-    if (rc == 0 && scene->thing_count == 2)
-        rc = thing_write(scene, 1, out, err);
+    int rc = things_write(scene, out, err);
     if (rc == 0)
         rc = buf_append_format(out, err, " %s", verb(scene));
     if (rc == 0 && tiny_motion_has_direction(scene->motion) && scene->direction != OPEN)

@@ -257,5 +257,6 @@ void tiny_scene_complete(struct scene *scene, const struct expansion *e)
         note_add(e->notes, PROMPT_NOTE_FILLED, "the direction was left open: %s was chosen",
                  scene->direction == DIRECTION_LEFT ? "left" : "right");
     }
+    scene->unnamed &= scene->thing_count == 1;
     stand_ins_note(scene, e, picked);
 }
