@@ -140,6 +140,8 @@ export function problemsOf(d: Draft): Problem[] {
     if (characters > model.prompt_characters_max)
         list.push({ field: 'prompt', text: t('check.promptLong', { is: characters, max: model.prompt_characters_max }) });
     if (!model.modes.includes(mode)) list.push({ field: modeField(mode), text: modeProblem(model, mode, d) });
+    else if ((d.subjects.length || d.references.length) && (d.first || d.last))
+        list.push({ field: d.references.length ? 'reference' : 'subject', text: t('check.exclusive') });
     else if (d.last && !d.first && !model.last_frame_alone) list.push({ field: 'last', text: t('check.lastAlone') });
     for (const [field, pictures] of slots(d))
         for (const picture of pictures) {

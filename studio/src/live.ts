@@ -1,9 +1,9 @@
 // Jobs as they stand, kept up to date: one stream of the account's events, resumed behind the last one seen, and a look
 // every few seconds at what no event tells (place in the queue, time left).
 import { useEffect } from 'preact/hooks';
-import { get } from './api';
+import { get, sessionGet } from './api';
 import { keep, kept, Store, useStore } from './store';
-import { offline, say } from './state';
+import { offline, say, session } from './state';
 import { t } from './text';
 import type { Job, JobEvent } from './types';
 
@@ -102,7 +102,7 @@ function tell(before: Job, after: Job): void {
 // ---- the stream ----
 
 let stream: EventSource | null = null;
-let lastId: string | null = kept<string | null>('event', null);
+let lastId: string | null = null; // the last event seen, of this account: another server begins anew
 let wait = 1000;
 let timer = 0;
 let on = false;
@@ -130,7 +130,7 @@ function take(message: MessageEvent<string>): void {
     }
     if (event.id && (!lastId || Number(event.id) > Number(lastId))) {
         lastId = event.id;
-        keep('event', lastId);
+        keep('event', { account: session.value?.key.account_id, id: lastId });
     }
     const job = jobs.value.get(event.job_id);
     if (job && event.type === 'job.progress' && job.state === event.state) {
@@ -157,6 +157,7 @@ function connect(): void {
     mine.onerror = () => {
         offline.set(true);
         if (mine.readyState !== EventSource.CLOSED || mine !== stream) return; // the browser tries again by itself
+        sessionGet().then((found) => found ?? session.set(null), () => {}); // it was refused: perhaps for that
         clearTimeout(timer);
         timer = window.setTimeout(connect, wait);
         wait = Math.min(wait * 2, 15000);
@@ -182,6 +183,8 @@ let looking = 0;
 export function liveStart(): void {
     if (on) return;
     on = true;
+    const seen = kept<{ account?: string; id?: string } | null>('event', null);
+    lastId = seen?.account === session.value?.key.account_id ? (seen?.id ?? null) : null;
     const match = () => {
         if (document.hidden) disconnect();
         else if (!stream && on) connect();

@@ -122,6 +122,7 @@ const texts = {
     'check.lastAlone': ['A last frame needs a first one here.', '使用尾帧时需要同时提供首帧。'],
     'check.noMode': ['{model} cannot do this: {mode}.', '{model} 不支持：{mode}。'],
     'check.references': ['At most {max} files.', '最多 {max} 个文件。'],
+    'check.exclusive': ['Frames and references do not go together.', '首尾帧与参考素材不能同时使用。'],
     'check.seed': ['A whole number from 0 on.', '请输入不小于 0 的整数。'],
     'check.steps': ['A whole number from 1 to 1000.', '请输入 1 到 1000 的整数。'],
     'check.guidance': ['A number above 0, at most 100.', '请输入大于 0 且不超过 100 的数。'],

@@ -4,7 +4,7 @@ import { ApiError, call, onceKey, post } from '../api';
 import { CAMERA, cameraBracketBefore, outputOf, outputsOf, resolutionsOf, secondsOf, sizeText } from '../capability';
 import { change, draft, draftClear, draftModel, isLocal, isSending, modeOf, pictureAdd, pictureSwap, problemsOf, requestOf, type Draft, type Problem } from '../draft';
 import { amount, span, usd } from '../format';
-import { jobsPut, useJob } from '../live';
+import { jobLoad, jobsPut, useJob } from '../live';
 import { Clip, stillMotion } from '../parts/clip';
 import { CodeDialog } from '../parts/codedialog';
 import { Icon } from '../parts/icons';
@@ -435,6 +435,10 @@ function Composer() {
 
 function StageJob({ id, main }: { id: string; main: boolean }) {
     const job = useJob(id);
+    useEffect(() => {
+        // what is no longer there, or was another account's
+        jobLoad(id).catch((error) => error instanceof ApiError && error.status === 404 && stage.update((old) => old.filter((row) => row !== id)));
+    }, [id]);
     if (!job) return null;
     return (
         <article class={main ? 'stage-job main' : 'stage-job'} data-job={id} data-state={job.state}>
