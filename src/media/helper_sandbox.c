@@ -18,15 +18,15 @@
 
 #include "base/base.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define WITH_ASAN 1
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WITH_SANITIZER 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define WITH_ASAN 1
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define WITH_SANITIZER 1
 #endif
 #endif
-#ifndef WITH_ASAN
-#define WITH_ASAN 0
+#ifndef WITH_SANITIZER
+#define WITH_SANITIZER 0
 #endif
 
 #define GIB ((uint64_t)1 << 30)
@@ -68,7 +68,7 @@ static int limits_set(enum helper_mode mode, conch_error *err)
         rc = limit_set(RLIMIT_NOFILE, "open files", WIRE_CLIP_FD + 1, WIRE_CLIP_FD + 1, err);
     if (rc == 0 && mode != HELPER_ENCODE) /* this one counts threads as well, and x264 needs some */
         rc = limit_set(RLIMIT_NPROC, "processes", 0, 0, err);
-    if (rc == 0 && !WITH_ASAN) /* the address sanitizer reserves terabytes of address space */
+    if (rc == 0 && !WITH_SANITIZER) /* sanitizers reserve terabytes of address space */
         rc = limit_set(RLIMIT_AS, "memory", limit->memory_bytes, limit->memory_bytes, err);
     return rc;
 }
@@ -241,8 +241,8 @@ static int try_executable_memory(void)
 
 static int try_memory(void) /* 8 GiB, more than any mode may have */
 {
-    return !WITH_ASAN && mmap(NULL, 8 * GIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                              0) != MAP_FAILED;
+    return !WITH_SANITIZER && mmap(NULL, 8 * GIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                                   -1, 0) != MAP_FAILED;
 }
 
 static int try_more_limits(void)

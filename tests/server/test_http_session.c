@@ -160,7 +160,7 @@ static void restart(void)
     struct http_app *app = NULL, *old = web.app;
     if (http_app_create(&app, &(struct http_app_settings){web.api, web.store, &web.config, NULL, NULL}, &err) < 0)
         fail_msg("%s", err.text);
-    web.app = app;
+    __atomic_store_n(&web.app, app, __ATOMIC_RELEASE); /* the writer's thread wakes it */
     web.embedder = http_app_embedder(app);
     http_app_close(old, 1000);
 }
