@@ -76,6 +76,8 @@ def disk_full():
             for job_id in acknowledged:
                 check(job_get(server.port, job_id)["state"] == "queued", "job %s is not there" % job_id)
             check(ask(server.port, "GET", "/healthz").status == 200, "the server is not alive")
+            ready = ask(server.port, "GET", "/readyz")
+            check(ready.status == 503 and "bytes left" in ready.json()["message"], "a full disk is called ready: %r" % ready)
             disk.empty()
             answer = until("room again", lambda: ask(server.port, "POST", "/conch/v1/jobs", CLIP).status == 201)
             os.kill(server.children()["engine"], signal.SIGCONT)

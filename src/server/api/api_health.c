@@ -36,6 +36,8 @@ int api_gauges_read(struct api *api, struct api_gauges *ret, conch_error *err)
     return rc;
 }
 
+enum { FREE_BYTES_MIN = 1 << 20 }; /* below it no clip can be put away, and soon no job be written down */
+
 int api_health(struct api *api, struct api_health *ret)
 {
     struct api_gauges gauges;
@@ -43,6 +45,10 @@ int api_health(struct api *api, struct api_health *ret)
     *ret = (struct api_health){0};
     ret->store = api_gauges_read(api, &gauges, &store_error) == 0;
     ret->blobs = blob_free_bytes(api->blobs, &ret->free_bytes, &blob_error) == 0;
+    if (ret->blobs && ret->free_bytes < FREE_BYTES_MIN) {
+        ret->blobs = false;
+        conch_error_set(&blob_error, CONCH_ERR_DISKFULL, "its disk has %lld bytes left", (long long)ret->free_bytes);
+    }
     ret->queued = gauges.queued;
     ret->running = gauges.running;
     ret->engine = ret->store && gauges.engines > 0;
