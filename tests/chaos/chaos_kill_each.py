@@ -229,7 +229,8 @@ def one_worker_dies(server, number):
     job_id = job_id or until("the model", lambda: submit_when_there(server.port))
     state = job_wait(server.port, job_id)["state"]
     check(state == "succeeded", "job %s has %s after a death at write %d" % (job_id, state, number))
-    check(worker.stop() == 0, "the worker does not stop cleanly")
+    # the first one may have died while it stopped, its job done: the second is then told to end as it begins
+    check(worker.stop() in (0, -signal.SIGTERM), "the worker does not stop cleanly")
     return job_id, True
 
 
