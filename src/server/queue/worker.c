@@ -211,8 +211,25 @@ static struct step *step_free(struct worker *worker)
     return NULL;
 }
 
-/* Takes the row. The seat is the new step's if it needs one; when no thread can be had, its lease will lapse. */
-static void step_start(struct worker *worker, struct claim *claim)
+/* Takes the seat if it is free and nobody waits for it, so that none comes in between while a job is claimed for it. */
+static bool seat_reserve(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    const bool is_free = !worker->seat_taken && worker->seat_waiters == 0;
+    worker->seat_taken = worker->seat_taken || is_free;
+    pthread_mutex_unlock(&worker->lock);
+    return is_free;
+}
+
+static void seat_give_back_locked(struct worker *worker)
+{
+    worker->seat_taken = false;
+    pthread_cond_broadcast(&worker->changed);
+}
+
+/* Takes the row. The reserved seat is the new step's if it needs one; when no thread can be had, its lease will lapse.
+ */
+static void step_start(struct worker *worker, struct claim *claim, bool reserved)
 {
     struct step *step = step_free(worker);
     assert(step);
@@ -226,11 +243,12 @@ static void step_start(struct worker *worker, struct claim *claim)
     step->backend = claim->backend;
     step->claimed_ns = step->renewed_ns = clock_steady_ns();
     step->seated = worker_needs_engine(&claim->row);
-    worker->seat_taken = worker->seat_taken || step->seated;
+    assert(reserved || !step->seated);
     step->used = pthread_create(&step->thread, NULL, step_thread, step) == 0;
+    if (reserved && (!step->used || !step->seated))
+        seat_give_back_locked(worker);
     if (!step->used) {
         log_error("no thread for a job", log_id("job", step->job_id));
-        worker->seat_taken = worker->seat_taken && !step->seated;
         store_job_finish(&step->row);
         memset(step, 0, sizeof *step);
     }
@@ -240,17 +258,24 @@ static void step_start(struct worker *worker, struct claim *claim)
 /* ---- the loop ---- */
 
 /* Claims and starts one job when there is one; while the seat is taken, one that needs none. *ret: whether it did. */
-static int take_one(struct worker *worker, bool seat, bool *ret, conch_error *err)
+static int take_one(struct worker *worker, bool *ret, conch_error *err)
 {
-    struct claim claim = {.worker = worker, .context = !seat};
+    const bool reserved = seat_reserve(worker);
+    struct claim claim = {.worker = worker, .context = !reserved};
     for (size_t i = 0; i < worker->settings.backend_count; i++)
         claim.names[i] = worker->settings.backends[i]->table->name;
     int rc = claim_next(&claim, err);
     *ret = rc == 0 && claim.row.job.id != 0;
-    if (*ret)
-        step_start(worker, &claim);
-    else
-        store_job_finish(&claim.row);
+    if (*ret) {
+        step_start(worker, &claim, reserved);
+        return rc;
+    }
+    store_job_finish(&claim.row);
+    if (reserved) {
+        pthread_mutex_lock(&worker->lock);
+        seat_give_back_locked(worker);
+        pthread_mutex_unlock(&worker->lock);
+    }
     return rc;
 }
 
@@ -291,7 +316,7 @@ static void worker_loop(struct worker *worker)
         if (rc == 0 && (now != version || clock_steady_ns() - looked_ns >= LOOK_MS * INT64_C(1000000))) {
             version = now;
             looked_ns = clock_steady_ns();
-            rc = take_one(worker, seat, &taken, &problem);
+            rc = take_one(worker, &taken, &problem);
         }
         if (rc < 0)
             log_warn("the queue cannot be read", log_error_text(&problem));
