@@ -112,6 +112,9 @@ void out_format(struct out *out, const char *key, const char *format, ...) __att
 /* Writes into the response's body. Begin, out_* calls, end: status, Content-Type: application/json. */
 void dialect_answer_begin(struct dialect_call *call, struct out *out, conch_error *err);
 int dialect_answer_end(struct dialect_call *call, struct out *out, int status);
+/* The end of a dialect's refuse: what was written into the response's body is the answer. Without memory the answer is
+ * 503 without a body, which still says what it is, and -1 is returned. */
+int dialect_refusal_end(struct out *out, struct http_response *response, int status);
 
 /* Our own trouble (no memory, an answer too long) as a problem: API_INTERNAL, or API_BUSY where waiting may help. */
 int dialect_trouble(struct api_problem *problem, const conch_error *err);

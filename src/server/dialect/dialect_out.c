@@ -286,3 +286,15 @@ int dialect_answer_end(struct dialect_call *call, struct out *out, int status)
     call->response->status = status;
     return 0;
 }
+
+int dialect_refusal_end(struct out *out, struct http_response *response, int status)
+{
+    if (out_finish(out) < 0) {
+        buf_clear(&response->body);
+        response->status = 503;
+        return -1;
+    }
+    http_response_header(response, "Content-Type", "application/json", NULL);
+    response->status = status;
+    return 0;
+}

@@ -128,14 +128,9 @@ void fal_refuse(const struct dialect *dialect, const struct dialect_refusal *ref
     else
         platform_write(&out, &problem, &platform);
     out_object_end(&out);
-    if (out_finish(&out) < 0) { /* no memory: an answer without a body still says what it is */
-        buf_clear(&response->body);
-        response->status = 503;
+    if (dialect_refusal_end(&out, response, input ? 422 : platform.status) < 0)
         return;
-    }
-    http_response_header(response, "Content-Type", "application/json", NULL);
     http_response_header(response, "X-Fal-Retryable", problem.retry_after_s > 0 ? "true" : "false", NULL);
     if (!input && platform.type)
         http_response_header(response, "X-Fal-Error-Type", platform.type, NULL);
-    response->status = input ? 422 : platform.status;
 }

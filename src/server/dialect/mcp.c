@@ -203,15 +203,10 @@ static void refuse(const struct dialect *dialect, const struct dialect_refusal *
     struct out out;
     out_init(&out, &response->body, NULL);
     mcp_error_write(&out, NULL, parse ? MCP_ERROR_PARSE : MCP_ERROR_REFUSED, refusal->problem->text);
-    if (out_finish(&out) < 0) { /* no memory: an answer without a body still says what it is */
-        buf_clear(&response->body);
-        response->status = 503;
+    if (dialect_refusal_end(&out, response, refusal->status) < 0)
         return;
-    }
-    http_response_header(response, "Content-Type", "application/json", NULL);
     if (refusal->status == 401)
         http_response_header(response, "WWW-Authenticate", "Bearer", NULL);
-    response->status = refusal->status;
 }
 
 static const struct dialect_route routes[] = {

@@ -97,15 +97,10 @@ static void refuse(const struct dialect *dialect, const struct dialect_refusal *
     out_object_end(&out);
     out_text(&out, "request_id", request->id);
     out_object_end(&out);
-    if (out_finish(&out) < 0) { /* no memory: an answer without a body still says what it is */
-        buf_clear(&response->body);
-        response->status = 503;
+    if (dialect_refusal_end(&out, response, refusal->status) < 0)
         return;
-    }
-    http_response_header(response, "Content-Type", "application/json", NULL);
     if (refusal->status == 401)
         http_response_header(response, "WWW-Authenticate", "Bearer", NULL);
-    response->status = refusal->status;
 }
 
 /* ---- callbacks ---- */

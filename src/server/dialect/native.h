@@ -20,6 +20,8 @@ struct native_view native_view(const struct dialect_call *call);
 void native_job(struct out *out, const char *key, const struct native_view *view, const struct api_job *job);
 void native_media(struct out *out, const char *key, const struct native_view *view, const struct store_file *file);
 void native_file(struct out *out, const char *key, const struct native_view *view, const struct store_file *file);
+/* From content_type to duration_seconds: what the two above have in common. */
+void native_file_facts(struct out *out, const struct store_file *file);
 void native_key(struct out *out, const char *key, const struct store_key *row, const char *secret, bool with_secret);
 void native_lot(struct out *out, const char *key, const struct ledger_lot *lot);
 void native_event(struct out *out, const struct store_event *event);

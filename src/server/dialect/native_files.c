@@ -7,14 +7,8 @@
 
 enum { LIFETIME_SECONDS_MAX = 366 * 24 * 3600, LINK_SECONDS_MAX = 31536000 };
 
-void native_file(struct out *out, const char *key, const struct native_view *view, const struct store_file *file)
+void native_file_facts(struct out *out, const struct store_file *file)
 {
-    char *url = api_file_link(view->api, view->origin, file, 0, NULL);
-    out_object(out, key);
-    out_id(out, "id", file->id);
-    out_text(out, "object", "file");
-    out_text(out, "purpose", file->purpose);
-    out_text(out, "name", file->name);
     out_text(out, "content_type", file->type);
     out_integer(out, "bytes", file->bytes);
     out_text(out, "sha256", file->sha256);
@@ -24,6 +18,17 @@ void native_file(struct out *out, const char *key, const struct native_view *vie
         out_real(out, "duration_seconds", file->duration_ms / 1000.0);
     else
         out_null(out, "duration_seconds");
+}
+
+void native_file(struct out *out, const char *key, const struct native_view *view, const struct store_file *file)
+{
+    char *url = api_file_link(view->api, view->origin, file, 0, NULL);
+    out_object(out, key);
+    out_id(out, "id", file->id);
+    out_text(out, "object", "file");
+    out_text(out, "purpose", file->purpose);
+    out_text(out, "name", file->name);
+    native_file_facts(out, file);
     out_id(out, "job_id", file->job_id);
     out_time(out, "created_at", file->created_ms);
     out_time(out, "expires_at", file->expires_ms);

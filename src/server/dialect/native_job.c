@@ -15,15 +15,7 @@ void native_media(struct out *out, const char *key, const struct native_view *vi
     out_object(out, key);
     out_id(out, "file_id", file->id);
     out_text(out, "url", url ? url : "");
-    out_text(out, "content_type", file->type);
-    out_integer(out, "bytes", file->bytes);
-    out_text(out, "sha256", file->sha256);
-    native_positive(out, "width", file->width);
-    native_positive(out, "height", file->height);
-    if (file->duration_ms > 0)
-        out_real(out, "duration_seconds", file->duration_ms / 1000.0);
-    else
-        out_null(out, "duration_seconds");
+    native_file_facts(out, file);
     out_time(out, "expires_at", file->expires_ms);
     out_object_end(out);
     free(url);

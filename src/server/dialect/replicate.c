@@ -79,13 +79,7 @@ void replicate_refuse(const struct dialect *dialect, const struct dialect_refusa
     if (problem.retry_after_s > 0)
         out_integer(&out, "retry_after", problem.retry_after_s);
     out_object_end(&out);
-    if (out_finish(&out) < 0) { /* no memory: an answer without a body still says what it is */
-        buf_clear(&response->body);
-        response->status = 503;
-        return;
-    }
-    http_response_header(response, "Content-Type", "application/json", NULL);
-    response->status = words.status;
+    dialect_refusal_end(&out, response, words.status);
 }
 
 /* ---- the table ---- */
