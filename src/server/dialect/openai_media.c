@@ -159,7 +159,7 @@ static int condition_role(const json_t *object, size_t index, enum store_input_r
 
 static int condition_add(struct openai_create *create, const json_t *object, size_t index, struct api_problem *problem)
 {
-    enum store_input_role role;
+    enum store_input_role role = STORE_INPUT_REFERENCE_IMAGE; /* condition_role sets it */
     const char *uri = NULL;
     char field[48];
     if (!json_is_object(object))
