@@ -1,52 +1,31 @@
 /* Bodies of MiniMax's first generation from a stranger: JSON, then each decoder. A refusal names its words; what is
  * taken stays within its limits, and a job with these texts is written as JSON that can be read again. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/json.h"
 #include "fuzz.h"
+#include "fuzz_dialect.h"
 #include "server/dialect/minimax1.h"
 
 enum { DEPTH_MAX = 32, TEXT_MAX = 4096 };
 
-static struct catalog catalog;
 static struct catalog_offers offers;
 
-static json_t *document_read(const char *name)
+static void offers_open(void)
 {
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    json_t *document;
-    snprintf(path, sizeof path, "%s/catalog/%s", root ? root : ".", name);
-    if (json_file_read(&document, path, NULL) < 0)
+    json_t *templates = shipped_document("templates.json"), *services = shipped_document("services.json");
+    if (catalog_offers_read(&offers, templates, services, NULL) < 0)
         abort();
-    return document;
-}
-
-static void catalogs_open(void)
-{
-    json_t *models = document_read("models.json"), *templates = document_read("templates.json");
-    json_t *services = document_read("services.json");
-    if (catalog_read(&catalog, models, NULL) < 0 || catalog_offers_read(&offers, templates, services, NULL) < 0)
-        abort();
-    json_decref(models);
     json_decref(templates);
     json_decref(services);
-}
-
-static void refusal_check(int rc, const struct api_problem *problem)
-{
-    if (rc < 0 && (problem->kind == API_OK || !problem->text[0]))
-        abort();
 }
 
 static void create_check(const json_t *body)
 {
     struct minimax1_create create;
     struct api_problem problem = {0};
-    const int rc = minimax1_create_read(body, &catalog, &create, &problem);
+    const int rc = minimax1_create_read(body, shipped_catalog(), &create, &problem);
     refusal_check(rc, &problem);
     if (rc < 0)
         return;
@@ -86,8 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct api_problem problem = {0};
     const struct catalog_template *template;
     json_t *body;
-    if (!catalog.models)
-        catalogs_open();
+    if (!offers.templates)
+        offers_open();
     answer_check(data, size);
     const int rc = dialect_json_parse((const char *)data, size, DEPTH_MAX, &body, &problem);
     refusal_check(rc, &problem);

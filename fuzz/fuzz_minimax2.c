@@ -1,34 +1,13 @@
 /* Bodies and queries of MiniMax's second generation from a stranger. The input is a body; the same bytes, cut at '&'
- * and
- * '=', are the query of a list. */
-#include <stdio.h>
+ * and '=', are the query of a list. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "fuzz.h"
+#include "fuzz_dialect.h"
 #include "server/dialect/minimax2.h"
 
 enum { DEPTH_MAX = 32, QUERY_MAX = 4096, FIELDS_MAX = 64 };
-
-static struct catalog catalog;
-
-static void catalog_open(void)
-{
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    json_t *document;
-    snprintf(path, sizeof path, "%s/catalog/models.json", root ? root : ".");
-    if (json_file_read(&document, path, NULL) < 0 || catalog_read(&catalog, document, NULL) < 0)
-        abort();
-    json_decref(document);
-}
-
-static void refusal_check(int rc, const struct api_problem *problem)
-{
-    if (rc < 0 && (problem->kind == API_OK || !problem->text[0]))
-        abort();
-}
 
 static void submit_check(const struct minimax2_create *create)
 {
@@ -51,15 +30,15 @@ static void bodies_check(const json_t *body)
     static struct minimax2_create create;
     static struct minimax2_regeneration regeneration;
     struct api_problem problem = {0};
-    int rc = minimax2_create_read(body, &catalog, &create, &problem);
+    int rc = minimax2_create_read(body, shipped_catalog(), &create, &problem);
     refusal_check(rc, &problem);
     if (rc == 0)
         submit_check(&create);
-    rc = minimax2_context_read(body, &catalog, &create, &problem);
+    rc = minimax2_context_read(body, shipped_catalog(), &create, &problem);
     refusal_check(rc, &problem);
     if (rc == 0)
         submit_check(&create);
-    rc = minimax2_regeneration_read(body, &catalog, &regeneration, &problem);
+    rc = minimax2_regeneration_read(body, shipped_catalog(), &regeneration, &problem);
     refusal_check(rc, &problem);
     if (rc == 0 && !regeneration.source_task_id == !regeneration.base_video)
         abort();
@@ -94,8 +73,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct api_problem problem = {0};
     json_t *body;
-    if (!catalog.models)
-        catalog_open();
     query_check(data, size);
     const int rc = dialect_json_parse((const char *)data, size, DEPTH_MAX, &body, &problem);
     refusal_check(rc, &problem);

@@ -1,40 +1,20 @@
 /* Bodies of Modellix's clients from a stranger. The first line is PROVIDER/MODEL, the rest is JSON. A refusal names its
  * words; what is taken stays within its limits, and a task with these texts is written as JSON that can be read again.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "fuzz.h"
+#include "fuzz_dialect.h"
 #include "server/dialect/modellix.h"
 
 enum { DEPTH_MAX = 32 };
-
-static struct catalog catalog;
-
-static void catalog_open(void)
-{
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    json_t *document;
-    snprintf(path, sizeof path, "%s/catalog/models.json", root ? root : ".");
-    if (json_file_read(&document, path, NULL) < 0 || catalog_read(&catalog, document, NULL) < 0)
-        abort();
-    json_decref(document);
-}
-
-static void refusal_check(int rc, const struct api_problem *problem)
-{
-    if (rc < 0 && (problem->kind == API_OK || !problem->text[0]))
-        abort();
-}
 
 static void create_check(const struct modellix_target *target, const json_t *body)
 {
     struct modellix_create create;
     struct api_problem problem = {0};
-    const int rc = modellix_create_read(target, body, &catalog, &create, &problem);
+    const int rc = modellix_create_read(target, body, shipped_catalog(), &create, &problem);
     const struct api_submit *submit = &create.submit;
     refusal_check(rc, &problem);
     if (rc < 0)
@@ -75,8 +55,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct api_problem problem = {0};
     json_t *body;
-    if (!catalog.models)
-        catalog_open();
     char *text = malloc(size + 1);
     if (!text)
         return 0;

@@ -1,34 +1,14 @@
 /* Bodies of OpenAI Videos' clients from a stranger. The first byte says which kind: 'f' for a form (lines NAME=VALUE,
  * or NAME@VALUE for a file), else JSON. A refusal names its words; what is taken stays within its limits, and a job
  * with these texts is written as JSON that can be read again. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "fuzz.h"
+#include "fuzz_dialect.h"
 #include "server/dialect/openai.h"
 
 enum { DEPTH_MAX = 32, PARTS_MAX = 40 };
-
-static struct catalog catalog;
-
-static void catalog_open(void)
-{
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    json_t *document;
-    snprintf(path, sizeof path, "%s/catalog/models.json", root ? root : ".");
-    if (json_file_read(&document, path, NULL) < 0 || catalog_read(&catalog, document, NULL) < 0)
-        abort();
-    json_decref(document);
-}
-
-static void refusal_check(int rc, const struct api_problem *problem)
-{
-    if (rc < 0 && (problem->kind == API_OK || !problem->text[0]))
-        abort();
-}
 
 static void submit_check(const struct openai_create *create)
 {
@@ -50,7 +30,7 @@ static void create_check(const struct openai_source *source)
 {
     struct openai_create create;
     struct api_problem problem = {0};
-    const int rc = openai_create_read(source, &catalog, &create, &problem);
+    const int rc = openai_create_read(source, shipped_catalog(), &create, &problem);
     refusal_check(rc, &problem);
     if (rc < 0)
         return;
@@ -137,8 +117,6 @@ static void answer_check(char *text, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (!catalog.models)
-        catalog_open();
     char *text = malloc(size + 1);
     if (!text)
         return 0;
