@@ -12,35 +12,15 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "dialect_test.h"
 #include "server/job/catalog.h"
 
-static json_t *document;
-static struct catalog catalog;
 static struct catalog_refusal refusal;
 static struct catalog_resolved resolved;
 static conch_error err;
 
 #define DAY ((int64_t)86400000)
 #define NOW (20779 * DAY) /* 2026-11-22 */
-
-static int catalog_open(void **state)
-{
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    snprintf(path, sizeof path, "%s/catalog/models.json", root ? root : ".");
-    if (json_file_read(&document, path, &err) < 0 || catalog_read(&catalog, document, &err) < 0) {
-        print_error("%s\n", err.text);
-        return -1;
-    }
-    return 0;
-}
-
-static int catalog_close(void **state)
-{
-    catalog_finish(&catalog);
-    json_decref(document);
-    return 0;
-}
 
 /* What is allowed, by hand: mode letters (t text, f first, l first and last, s subject, r reference), resolution,
  * shortest and longest, step between. */
@@ -547,5 +527,5 @@ int main(void)
         cmocka_unit_test(days_of_leap_years_are_counted),
         cmocka_unit_test(documents_that_cannot_be_are_refused_by_field),
     };
-    return cmocka_run_group_tests(tests, catalog_open, catalog_close);
+    return cmocka_run_group_tests(tests, shipped_open, shipped_close);
 }

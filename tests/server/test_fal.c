@@ -11,24 +11,17 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "dialect_test.h"
 #include "server/dialect/fal.h"
 
 static struct fal_input input;
 static struct api_problem problem;
-static json_t *body;
 
-/* Single quotes stand for double ones. */
 static int read(const char *endpoint, const char *text)
 {
     struct fal_target target;
-    char path[256], *copy = strdup(text);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_decref(body);
-    body = json_loads(copy, 0, NULL);
-    free(copy);
-    assert_non_null(body);
+    char path[256];
+    body_set(json_of(text));
     snprintf(path, sizeof path, "/%s", endpoint);
     fal_target_read(HTTP_POST, path, &target);
     assert_int_equal(target.action, FAL_SUBMIT);
@@ -38,12 +31,6 @@ static int read(const char *endpoint, const char *text)
     if (rc == 0 && target.endpoint.kind == FAL_ANY)
         input.submit.model = NULL;
     return rc;
-}
-
-static int body_free(void **state)
-{
-    json_decref(body);
-    return 0;
 }
 
 static void addresses_name_calls(void **state)

@@ -11,22 +11,8 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "dialect_test.h"
 #include "server/dialect/mcp.h"
-
-/* Single quotes stand for double ones. */
-static json_t *parse(const char *text)
-{
-    char *copy = strdup(text);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_t *json = json_loads(copy, 0, NULL);
-    if (!json)
-        print_error("%s\n", copy);
-    assert_non_null(json);
-    free(copy);
-    return json;
-}
 
 static void messages_are_json_rpc(void **state)
 {
@@ -49,7 +35,7 @@ static void messages_are_json_rpc(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct mcp_message message;
         const char *why;
-        json_t *json = parse(rows[i].text);
+        json_t *json = json_of(rows[i].text);
         if (mcp_message_read(json, &message, &why) != rows[i].good)
             fail_msg("%s", rows[i].text);
         assert_int_equal(why == NULL, rows[i].good);
@@ -66,7 +52,7 @@ static void an_id_has_an_end(void **state)
     memset(id, 'x', sizeof id);
     id[sizeof id - 1] = '\0';
     snprintf(text, sizeof text, "{'jsonrpc':'2.0','id':'%s','method':'ping'}", id);
-    json_t *json = parse(text);
+    json_t *json = json_of(text);
     assert_false(mcp_message_read(json, &message, &why));
     json_decref(json);
 }
@@ -135,7 +121,7 @@ static void refused(enum mcp_tool tool, const char *text, const char *words)
 {
     struct mcp_arguments arguments;
     struct api_problem problem = {0};
-    json_t *given = parse(text);
+    json_t *given = json_of(text);
     if (mcp_arguments_read(tool, given, &arguments, &problem) == 0 || !strstr(problem.text, words))
         fail_msg("%s: '%s' should have said '%s'", text, problem.text, words);
     mcp_arguments_finish(&arguments);
@@ -146,7 +132,7 @@ static void arguments_become_a_submit(void **state)
 {
     struct mcp_arguments arguments;
     struct api_problem problem;
-    json_t *given = parse(
+    json_t *given = json_of(
         "{'prompt':'x','firstFrameImage':'https://e.com/a','last_frame_image':'data:image/png;base64,A',"
         "'duration':'2','asyncMode':true,'promptOptimizer':false,'outputDirectory':'/tmp'}");
     assert_int_equal(mcp_arguments_read(MCP_GENERATE, given, &arguments, &problem), 0);

@@ -11,32 +11,10 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "dialect_test.h"
 #include "server/dialect/dialect_rename.h"
 #include "server/dialect/minimax_codes.h"
 #include "server/dialect/minimax_job.h"
-
-static json_t *document;
-static struct catalog catalog;
-
-static int catalog_open(void **state)
-{
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    conch_error err = {0};
-    snprintf(path, sizeof path, "%s/catalog/models.json", root ? root : ".");
-    if (json_file_read(&document, path, &err) < 0 || catalog_read(&catalog, document, &err) < 0) {
-        print_error("%s\n", err.text);
-        return -1;
-    }
-    return 0;
-}
-
-static int catalog_close(void **state)
-{
-    catalog_finish(&catalog);
-    json_decref(document);
-    return 0;
-}
 
 static void every_refusal_has_the_code_that_clients_know(void **state)
 {
@@ -212,5 +190,5 @@ int main(void)
         cmocka_unit_test(models_of_the_other_generation_are_shown_the_way),
         cmocka_unit_test(a_callback_tells_of_its_moment_but_of_no_end_that_was_not),
     };
-    return cmocka_run_group_tests_name("minimax", tests, catalog_open, catalog_close);
+    return cmocka_run_group_tests_name("minimax", tests, shipped_open, shipped_close);
 }

@@ -11,62 +11,22 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "dialect_test.h"
 #include "server/dialect/minimax1.h"
 
-static json_t *document;
-static struct catalog catalog;
 static struct minimax1_create create;
 static struct api_problem problem;
-static json_t *body;
-
-static int catalog_open(void **state)
-{
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    conch_error err = {0};
-    snprintf(path, sizeof path, "%s/catalog/models.json", root ? root : ".");
-    if (json_file_read(&document, path, &err) < 0 || catalog_read(&catalog, document, &err) < 0) {
-        print_error("%s\n", err.text);
-        return -1;
-    }
-    return 0;
-}
-
-static int catalog_close(void **state)
-{
-    json_decref(body);
-    catalog_finish(&catalog);
-    json_decref(document);
-    return 0;
-}
-
-/* Single quotes stand for double ones. */
-static json_t *parse(const char *text)
-{
-    char *copy = strdup(text);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_error_t error;
-    json_t *json = json_loads(copy, JSON_REJECT_DUPLICATES, &error);
-    if (!json)
-        print_error("%s: %s\n", copy, error.text);
-    assert_non_null(json);
-    free(copy);
-    return json;
-}
 
 static int read_json(json_t *json)
 {
-    json_decref(body);
-    body = json;
+    body_set(json);
     memset(&problem, 0, sizeof problem);
     return minimax1_create_read(body, &catalog, &create, &problem);
 }
 
 static int read(const char *text)
 {
-    return read_json(parse(text));
+    return read_json(json_of(text));
 }
 
 static void refused(const char *text, const char *words)
@@ -466,5 +426,5 @@ int main(void)
         cmocka_unit_test(uploads_are_judged_by_their_bytes_and_size),
         cmocka_unit_test(purposes_that_are_not_for_uploads_are_refused),
     };
-    return cmocka_run_group_tests_name("minimax1", tests, catalog_open, catalog_close);
+    return cmocka_run_group_tests_name("minimax1", tests, shipped_open, shipped_close);
 }

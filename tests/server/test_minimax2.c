@@ -11,50 +11,16 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "dialect_test.h"
 #include "server/dialect/minimax2.h"
 
-static json_t *document;
-static struct catalog catalog;
 static struct minimax2_create create;
 static struct minimax2_regeneration regeneration;
 static struct api_problem problem;
-static json_t *body;
 
-static int catalog_open(void **state)
-{
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    conch_error err = {0};
-    snprintf(path, sizeof path, "%s/catalog/models.json", root ? root : ".");
-    if (json_file_read(&document, path, &err) < 0 || catalog_read(&catalog, document, &err) < 0) {
-        print_error("%s\n", err.text);
-        return -1;
-    }
-    return 0;
-}
-
-static int catalog_close(void **state)
-{
-    json_decref(body);
-    catalog_finish(&catalog);
-    json_decref(document);
-    return 0;
-}
-
-/* Single quotes stand for double ones. */
 static void parse(const char *text)
 {
-    char *copy = strdup(text);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_error_t error;
-    json_decref(body);
-    body = json_loads(copy, JSON_REJECT_DUPLICATES, &error);
-    if (!body)
-        print_error("%s: %s\n", copy, error.text);
-    assert_non_null(body);
-    free(copy);
+    body_set(json_of(text));
     memset(&problem, 0, sizeof problem);
 }
 
@@ -532,5 +498,5 @@ int main(void)
         cmocka_unit_test(an_error_has_its_code_as_text),
         cmocka_unit_test(refusals_have_http_codes_and_the_number_in_the_message),
     };
-    return cmocka_run_group_tests_name("minimax2", tests, catalog_open, catalog_close);
+    return cmocka_run_group_tests_name("minimax2", tests, shipped_open, shipped_close);
 }

@@ -11,48 +11,19 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "dialect_test.h"
 #include "server/dialect/modellix.h"
 
-static json_t *document;
-static struct catalog catalog;
 static struct modellix_create create;
 static struct api_problem problem;
-static json_t *body;
 
-static int catalog_open(void **state)
-{
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    conch_error err = {0};
-    snprintf(path, sizeof path, "%s/catalog/models.json", root ? root : ".");
-    if (json_file_read(&document, path, &err) < 0 || catalog_read(&catalog, document, &err) < 0) {
-        print_error("%s\n", err.text);
-        return -1;
-    }
-    return 0;
-}
-
-static int catalog_close(void **state)
-{
-    json_decref(body);
-    catalog_finish(&catalog);
-    json_decref(document);
-    return 0;
-}
-
-/* Single quotes stand for double ones. slug: "provider/model". */
+/* slug: "provider/model". */
 static int read_json(const char *slug, const char *text)
 {
-    char *copy = strdup(text), provider[64];
+    char provider[64];
     const char *slash = strchr(slug, '/');
     snprintf(provider, sizeof provider, "%.*s", (int)(slash - slug), slug);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_decref(body);
-    body = json_loads(copy, JSON_REJECT_DUPLICATES, NULL);
-    assert_non_null(body);
-    free(copy);
+    body_set(json_of(text));
     const struct modellix_target target = {.provider = provider, .model = slash + 1};
     memset(&problem, 0, sizeof problem);
     return modellix_create_read(&target, body, &catalog, &create, &problem);
@@ -317,5 +288,5 @@ int main(void)
         cmocka_unit_test(refusals_have_their_status_category_and_limits),
         cmocka_unit_test(a_full_window_tells_its_size_and_end),
     };
-    return cmocka_run_group_tests_name("modellix", tests, catalog_open, catalog_close);
+    return cmocka_run_group_tests_name("modellix", tests, shipped_open, shipped_close);
 }

@@ -11,60 +11,22 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "dialect_test.h"
 #include "server/dialect/openai.h"
 
-static json_t *document;
-static struct catalog catalog;
 static struct openai_create create;
 static struct api_problem problem;
-static json_t *body;
 static struct http_part parts[24];
 static struct http_request form;
-
-static int catalog_open(void **state)
-{
-    const char *root = getenv("CONCH_TEST_ROOT");
-    char path[4096];
-    conch_error err = {0};
-    snprintf(path, sizeof path, "%s/catalog/models.json", root ? root : ".");
-    if (json_file_read(&document, path, &err) < 0 || catalog_read(&catalog, document, &err) < 0) {
-        print_error("%s\n", err.text);
-        return -1;
-    }
-    return 0;
-}
-
-static int catalog_close(void **state)
-{
-    catalog_finish(&catalog);
-    json_decref(document);
-    return 0;
-}
 
 static int forget(void **state)
 {
     openai_create_finish(&create);
-    json_decref(body);
-    body = NULL;
+    body_free(state);
     form.part_count = 0;
     return 0;
 }
 #define openai_test(f) cmocka_unit_test_teardown(f, forget)
-
-/* Single quotes stand for double ones. */
-static json_t *parse(const char *text)
-{
-    char *copy = strdup(text);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_error_t error;
-    json_t *json = json_loads(copy, JSON_REJECT_DUPLICATES, &error);
-    if (!json)
-        fail_msg("%s: %s", copy, error.text);
-    free(copy);
-    return json;
-}
 
 static int read_source(const struct openai_source *source)
 {
@@ -76,8 +38,7 @@ static int read_source(const struct openai_source *source)
 
 static int read_json(const char *text)
 {
-    json_decref(body);
-    body = parse(text);
+    body_set(json_of(text));
     return read_source(&(struct openai_source){.json = body});
 }
 
@@ -352,7 +313,7 @@ static void a_video_is_named_by_id_object_or_file(void **state)
                                         "{'video':'12'}"};
     struct openai_video_ref ref;
     for (size_t i = 0; i < ARRAY_LEN(taken); i++) {
-        json_t *json = parse(taken[i]), *read = NULL;
+        json_t *json = json_of(taken[i]), *read = NULL;
         const struct openai_source source = {.json = json};
         assert_int_equal(openai_body_read(&source, &read, &problem), 0);
         assert_int_equal(openai_video_ref_read(&source, read, &ref, &problem), 0);
@@ -579,5 +540,5 @@ int main(void)
         openai_test(codes_tell_what_kind_it_is),
         openai_test(webhooks_tell_of_the_end_alone),
     };
-    return cmocka_run_group_tests_name("openai", tests, catalog_open, catalog_close);
+    return cmocka_run_group_tests_name("openai", tests, shipped_open, shipped_close);
 }

@@ -11,31 +11,17 @@
 
 #include "base/base.h"
 #include "base/json.h"
+#include "dialect_test.h"
 #include "server/dialect/replicate.h"
 
 static struct replicate_input input;
 static struct api_problem problem;
-static json_t *body;
 
-/* Single quotes stand for double ones. */
 static int read(const char *name, const char *text)
 {
-    char *copy = strdup(text);
-    for (char *c = copy; *c; c++)
-        if (*c == '\'')
-            *c = '"';
-    json_decref(body);
-    body = json_loads(copy, 0, NULL);
-    free(copy);
-    assert_non_null(body);
+    body_set(json_of(text));
     memset(&problem, 0, sizeof problem);
     return replicate_input_read(body, name, "http://h:1", &input, &problem);
-}
-
-static int body_free(void **state)
-{
-    json_decref(body);
-    return 0;
 }
 
 static void the_model_follows_from_the_pictures(void **state)
