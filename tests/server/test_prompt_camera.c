@@ -10,23 +10,10 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "prompt_test.h"
 #include "server/prompt/camera.h"
 
 static struct camera_plan plan;
-static struct buf text;
-static conch_error err;
-
-static int text_open(void **state)
-{
-    buf_init(&text, 1 << 20);
-    return 0;
-}
-
-static int text_close(void **state)
-{
-    buf_finish(&text);
-    return 0;
-}
 
 static const char *parse(const char *prompt)
 {

@@ -10,31 +10,8 @@
 #include <cmocka.h>
 
 #include "base/base.h"
+#include "prompt_test.h"
 #include "server/prompt/compose.h"
-#include "server/prompt/expand.h"
-
-static struct buf text;
-static struct prompt_notes notes;
-static conch_error err;
-
-static int text_open(void **state)
-{
-    buf_init(&text, PROMPT_EXPANDED_BYTES_MAX);
-    return 0;
-}
-
-static int text_close(void **state)
-{
-    buf_finish(&text);
-    return 0;
-}
-
-static const char *expand(struct prompt_expand_request request)
-{
-    if (prompt_expand(&request, &text, &notes, &err) < 0)
-        fail_msg("%s", err.text);
-    return text.data;
-}
 
 static const char *wan(const char *prompt)
 {

@@ -10,30 +10,12 @@
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "server/prompt/expand.h"
-
-static struct buf text;
-static struct prompt_notes notes;
-static conch_error err;
-
-static int text_open(void **state)
-{
-    buf_init(&text, PROMPT_EXPANDED_BYTES_MAX);
-    return 0;
-}
-
-static int text_close(void **state)
-{
-    buf_finish(&text);
-    return 0;
-}
+#include "prompt_test.h"
 
 static const char *h3(struct prompt_expand_request request)
 {
     request.family = PROMPT_FAMILY_H3;
-    if (prompt_expand(&request, &text, &notes, &err) < 0)
-        fail_msg("%s", err.text);
-    return text.data;
+    return expand(request);
 }
 
 static void has(const char *part)

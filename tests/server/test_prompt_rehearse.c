@@ -9,23 +9,10 @@
 
 #include <cmocka.h>
 
+#include "prompt_test.h"
 #include "server/prompt/rehearse.h"
 
 static struct rehearsal asked;
-static struct buf text;
-static conch_error err;
-
-static int text_open(void **state)
-{
-    buf_init(&text, 1 << 20);
-    return 0;
-}
-
-static int text_close(void **state)
-{
-    buf_finish(&text);
-    return 0;
-}
 
 static void every_listed_tag_is_read_and_taken_out(void **state)
 {

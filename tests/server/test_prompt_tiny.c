@@ -10,29 +10,11 @@
 #include <cmocka.h>
 
 #include "base/base.h"
-#include "server/prompt/expand.h"
-
-static struct buf text;
-static struct prompt_notes notes;
-static conch_error err;
-
-static int text_open(void **state)
-{
-    buf_init(&text, PROMPT_EXPANDED_BYTES_MAX);
-    return 0;
-}
-
-static int text_close(void **state)
-{
-    buf_finish(&text);
-    return 0;
-}
+#include "prompt_test.h"
 
 static const char *tiny(const char *prompt)
 {
-    const struct prompt_expand_request request = {.family = PROMPT_FAMILY_TINY, .text = prompt};
-    assert_int_equal(prompt_expand(&request, &text, &notes, &err), 0);
-    return text.data;
+    return expand((struct prompt_expand_request){.family = PROMPT_FAMILY_TINY, .text = prompt});
 }
 
 static bool noted(const char *part)
