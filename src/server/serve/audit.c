@@ -15,6 +15,12 @@ static int audit_work(void *context, struct store_tx *tx, conch_error *err)
     return store_audit(tx, print_problem, NULL, context, err);
 }
 
+/* "1 account, ", "2 accounts, " */
+static void print_count(int64_t count, const char *name, const char *after)
+{
+    printf("%lld %s%s%s", (long long)count, name, count == 1 ? "" : "s", after);
+}
+
 int serve_audit(const struct serve_source *source, long long *ret_problems, conch_error *err)
 {
     struct parts parts = {.store = NULL};
@@ -25,9 +31,12 @@ int serve_audit(const struct serve_source *source, long long *ret_problems, conc
     if (rc == 0)
         rc = store_read(parts.store, audit_work, &audit, err);
     if (rc == 0) {
-        printf("%lld accounts, %lld jobs, %lld holds, %lld movements, %lld postings: %s\n", (long long)audit.accounts,
-               (long long)audit.jobs, (long long)audit.holds, (long long)audit.movements, (long long)audit.postings,
-               audit.problems ? "the books do not add up" : "the books add up");
+        print_count(audit.accounts, "account", ", ");
+        print_count(audit.jobs, "job", ", ");
+        print_count(audit.holds, "hold", ", ");
+        print_count(audit.movements, "movement", ", ");
+        print_count(audit.postings, "posting", ": ");
+        puts(audit.problems ? "the books do not add up" : "the books add up");
         *ret_problems = audit.problems;
     }
     parts_close(&parts);
