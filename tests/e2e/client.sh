@@ -1,30 +1,15 @@
 #!/bin/sh
 # The commands that speak to a server, against a real one.
 . "$(dirname "$0")/common"
-export XDG_DATA_HOME="$work/xdg" XDG_CONFIG_HOME="$work/config"
-unset CONCH_KEY CONCH_SERVER CONCH_ADMIN_KEY
-pids=
-stop_all() {
-    # shellcheck disable=SC2086
-    [ -n "$pids" ] && kill $pids 2>/dev/null && wait $pids 2>/dev/null
-    finish
-}
-trap stop_all EXIT
+has_servers
 
 serve() { # ARGUMENTS: sets server and address; keeps its port
     : >serve.txt
     "$conch" serve --listen "${address:-127.0.0.1:0}" "$@" >serve.txt 2>>serve.log &
     server=$!
     pids="$pids $server"
-    tries=0
-    until grep -q 'at http' serve.txt; do
-        tries=$((tries + 1))
-        [ $tries -lt 150 ] && kill -0 $server 2>/dev/null || return 1
-        sleep 0.1
-    done
-    CONCH_SERVER=$(sed -n 's/.*at \(http:[^ ]*\).*/\1/p' serve.txt)
+    listens || return 1
     address=${CONCH_SERVER#http://}
-    export CONCH_SERVER
 }
 unserve() {
     kill -"${1:-TERM}" "$server" && wait "$server"

@@ -1,27 +1,15 @@
 #!/bin/sh
 # conch serve with a certificate of its own, and the commands that speak to it.
 . "$(dirname "$0")/common"
-export XDG_DATA_HOME="$work/xdg" XDG_CONFIG_HOME="$work/config"
-unset CONCH_KEY CONCH_SERVER CONCH_ADMIN_KEY CONCH_CA_FILE
-server=
-stop_all() {
-    [ -n "$server" ] && kill "$server" 2>/dev/null && wait "$server" 2>/dev/null
-    finish
-}
-trap stop_all EXIT
+has_servers
 certificate="--set server.tls_certificate=$work/own.pem" key="--set server.tls_key=$work/own.key"
 
 serves() {
     # shellcheck disable=SC2086
     "$conch" serve --listen 127.0.0.1:0 $certificate $key >serve.txt 2>serve.log &
     server=$!
-    for i in $(seq 150); do
-        grep -q 'at http' serve.txt && break
-        sleep 0.1
-    done
-    CONCH_SERVER=$(sed -n 's/.*at \(https:[^ ]*\).*/\1/p' serve.txt)
-    export CONCH_SERVER
-    [ -n "$CONCH_SERVER" ] && grep -q 'chmod 600' serve.log
+    pids=$server
+    listens && grep -q 'chmod 600' serve.log
 }
 not_trusted() { refuses 11 CONCH_CA_FILE jobs && CONCH_CA_FILE=none refuses 3 'CONCH_CA_FILE: cannot read none' jobs; }
 clip() {

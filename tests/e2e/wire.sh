@@ -1,25 +1,14 @@
 #!/bin/sh
 # What needs a server that makes clips: streams of statuses, tools that wait, callbacks with their signatures.
 . "$(dirname "$0")/common"
-export XDG_DATA_HOME="$work/xdg" XDG_CONFIG_HOME="$work/config"
-unset CONCH_KEY CONCH_SERVER CONCH_ADMIN_KEY
-pids=
-stop_all() {
-    # shellcheck disable=SC2086
-    [ -n "$pids" ] && kill $pids 2>/dev/null && wait $pids 2>/dev/null
-    finish
-}
-trap stop_all EXIT
+has_servers
 : >serve.txt
 "$conch" serve --listen 127.0.0.1:0 --set fetch.allow=127.0.0.0/8 --set fetch.allow_http=true >serve.txt 2>serve.log &
-pids=$!
-for _ in $(seq 150); do
-    grep -q 'at http' serve.txt && break
-    sleep 0.1
-done
-CONCH_SERVER=$(sed -n 's/.*at \(http:[^ ]*\).*/\1/p' serve.txt)
+server=$!
+pids=$server
+listens
 CONCH_KEY=$(cat "$XDG_DATA_HOME/conch/admin.key")
-export CONCH_SERVER CONCH_KEY
+export CONCH_KEY
 python3 - >hook.port 2>hook.log <<'P' &
 import http.server, json
 class Hook(http.server.BaseHTTPRequestHandler):
