@@ -71,7 +71,8 @@ static int scene_write(const struct scene *scene, struct buf *out, conch_error *
 int expand_tiny(const struct expansion *expansion, struct buf *out, conch_error *err)
 {
     struct scene scene;
-    tiny_scene_read(&scene, expansion);
+    struct hits hits;
+    tiny_scene_read(&scene, &hits, expansion);
     tiny_scene_complete(&scene, expansion);
     assert(scene.motion != OPEN);
     assert(is_pictured(expansion) || (scene.floor != OPEN && scene.sky != OPEN && scene.colors[0] != OPEN));

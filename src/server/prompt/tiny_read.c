@@ -3,11 +3,6 @@
 
 #include "server/prompt/tiny_scene.h"
 
-struct hits {
-    struct lexicon_hit list[LEXICON_HITS_MAX];
-    size_t count;
-};
-
 /* Whether words that follow a colour or size at hit i without anything unknown between end in a place or a thing. */
 static const struct lexicon_hit *described_by(const struct hits *hits, size_t i)
 {
@@ -217,12 +212,11 @@ static void commands_read(struct scene *scene, const struct expansion *e)
         }
 }
 
-void tiny_scene_read(struct scene *ret, const struct expansion *expansion)
+void tiny_scene_read(struct scene *ret, struct hits *hits, const struct expansion *expansion)
 {
-    struct hits hits;
     *ret = (struct scene){
         .loose = no_noun, .motion = OPEN, .direction = OPEN, .sky = OPEN, .floor = OPEN, .camera = OPEN};
-    hits.count = lexicon_find(&tiny_lexicon, expansion->folded, hits.list, ARRAY_LEN(hits.list));
-    scene_read(ret, expansion, &hits);
+    hits->count = lexicon_find(&tiny_lexicon, expansion->folded, hits->list, ARRAY_LEN(hits->list));
+    scene_read(ret, expansion, hits);
     commands_read(ret, expansion);
 }

@@ -72,8 +72,14 @@ static inline bool is_pictured(const struct expansion *e)
     return e->request->first_frame || e->request->last_frame;
 }
 
-/* Reads the prompt into *ret: its words, then its camera commands. */
-void tiny_scene_read(struct scene *ret, const struct expansion *expansion);
+/* The words of the prompt that the model knows. */
+struct hits {
+    struct lexicon_hit list[LEXICON_HITS_MAX];
+    size_t count;
+};
+
+/* Reads the prompt into *ret: its words, then its camera commands. The scene points into *hits, which lives as long. */
+void tiny_scene_read(struct scene *ret, struct hits *hits, const struct expansion *expansion);
 
 /* Chooses what is drawn and fills what is open; afterwards things, colours, motion, floor and sky are set, and the
  * direction where the motion has one; what a picture shows stays OPEN. */
