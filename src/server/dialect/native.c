@@ -105,6 +105,22 @@ static void refuse(const struct dialect *dialect, const struct dialect_refusal *
 
 /* ---- callbacks ---- */
 
+int native_format(struct dialect_call *call, const char *type, const char *const names[2], bool *ret_first)
+{
+    const char *format = http_query(call->request, "format");
+    const char *accept = http_header(call->request, "Accept");
+    *ret_first = accept && strncmp(accept, type, strlen(type)) == 0;
+    if (!format || !*format)
+        return 0;
+    *ret_first = strcmp(format, names[0]) == 0;
+    if (*ret_first || strcmp(format, names[1]) == 0)
+        return 0;
+    api_refuse(&call->problem, API_INVALID, "format", "format is '%.40s', but must be %s or %s", format, names[0],
+               names[1]);
+    snprintf(call->problem.allowed, sizeof call->problem.allowed, "%s, %s", names[0], names[1]);
+    return -1;
+}
+
 static int callback_body(struct api *api, const struct api_job *job, const char *kind, const char *origin,
                          int64_t now_ms, struct buf *ret_body, conch_error *err)
 {

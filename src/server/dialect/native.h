@@ -100,4 +100,8 @@ dialect_handler native_key_list, native_key_create, native_key_revoke;
 dialect_handler native_account_list, native_account_create, native_grant, native_worker_list;
 dialect_handler native_openapi, native_healthz, native_readyz;
 
+/* Which of two forms an answer is to have: ?format= names one, otherwise Accept beginning with `type` asks for the
+ * first. *ret_first: it is the first. API_INVALID for another name. */
+int native_format(struct dialect_call *call, const char *type, const char *const names[2], bool *ret_first);
+
 #endif

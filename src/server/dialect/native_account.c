@@ -63,21 +63,6 @@ int native_account(struct dialect_call *call)
 
 /* ---- tables ---- */
 
-static int format_read(struct dialect_call *call, bool *ret_csv)
-{
-    const char *format = http_query(call->request, "format");
-    const char *accept = http_header(call->request, "Accept");
-    *ret_csv = accept && strncmp(accept, "text/csv", 8) == 0;
-    if (!format || !*format)
-        return 0;
-    *ret_csv = strcmp(format, "csv") == 0;
-    if (*ret_csv || strcmp(format, "json") == 0)
-        return 0;
-    api_refuse(&call->problem, API_INVALID, "format", "format is '%.40s', but must be json or csv", format);
-    strcpy(call->problem.allowed, "json, csv");
-    return -1;
-}
-
 /* A spreadsheet takes a field that begins with one of these for a formula. */
 static const char *csv_guard(const char *text)
 {
@@ -197,8 +182,8 @@ int native_statement(struct dialect_call *call)
     struct native_rows rows;
     bool csv;
     if (dialect_known_queries(request, known, &call->problem) < 0 || native_account_id(call, &filter.account_id) < 0 ||
-        format_read(call, &csv) < 0 || unit_read(call, &filter.unit) < 0 ||
-        dialect_query_time(request, "from", &filter.from_ms, &call->problem) < 0 ||
+        native_format(call, "text/csv", (const char *const[]){"csv", "json"}, &csv) < 0 ||
+        unit_read(call, &filter.unit) < 0 || dialect_query_time(request, "from", &filter.from_ms, &call->problem) < 0 ||
         dialect_query_time(request, "until", &filter.until_ms, &call->problem) < 0 || native_page(call, &page) < 0 ||
         native_rows(call, &page, sizeof(struct store_statement_line), &rows) < 0)
         return -1;
@@ -346,7 +331,7 @@ int native_usage(struct dialect_call *call)
     bool csv;
     if (dialect_known_queries(call->request, known, &call->problem) < 0 ||
         native_account_id(call, &usage.filter.account_id) < 0 || period_read(call, &usage.filter) < 0 ||
-        format_read(call, &csv) < 0)
+        native_format(call, "text/csv", (const char *const[]){"csv", "json"}, &csv) < 0)
         return -1;
     usage.rows = calloc(USAGE_ROWS_MAX, sizeof *usage.rows);
     if (!usage.rows)

@@ -65,21 +65,6 @@ static int render(struct dialect_events *events, const struct store_event *event
     return out_finish(&out);
 }
 
-static int format_read(struct dialect_call *call, bool *ret_list)
-{
-    const char *format = http_query(call->request, "format");
-    const char *accept = http_header(call->request, "Accept");
-    *ret_list = accept && strncmp(accept, "application/json", 16) == 0;
-    if (!format || !*format)
-        return 0;
-    *ret_list = strcmp(format, "json") == 0;
-    if (*ret_list || strcmp(format, "sse") == 0)
-        return 0;
-    api_refuse(&call->problem, API_INVALID, "format", "format is '%.40s', but must be json or sse", format);
-    strcpy(call->problem.allowed, "json, sse");
-    return -1;
-}
-
 /* Behind which event: Last-Event-ID goes before the query, as a browser that connects again keeps the old query. */
 static int after_read(struct dialect_call *call, int64_t *ret)
 {
@@ -149,8 +134,8 @@ int native_job_events(struct dialect_call *call)
     int64_t id, after_id = 0;
     bool as_list;
     if (dialect_parameter_id(call, "id", &id) < 0 || dialect_known_queries(call->request, known, &call->problem) < 0 ||
-        format_read(call, &as_list) < 0 || after_read(call, &after_id) < 0 ||
-        api_job_peek(call->api, call->caller, id, &job, &call->problem) < 0)
+        native_format(call, "application/json", (const char *const[]){"json", "sse"}, &as_list) < 0 ||
+        after_read(call, &after_id) < 0 || api_job_peek(call->api, call->caller, id, &job, &call->problem) < 0)
         return -1;
     bool ended = job_terminal(job.row.job.state);
     api_job_finish(&job);
@@ -165,7 +150,8 @@ int native_events(struct dialect_call *call)
 {
     int64_t after_id = -1;
     bool as_list;
-    if (dialect_known_queries(call->request, known, &call->problem) < 0 || format_read(call, &as_list) < 0 ||
+    if (dialect_known_queries(call->request, known, &call->problem) < 0 ||
+        native_format(call, "application/json", (const char *const[]){"json", "sse"}, &as_list) < 0 ||
         after_read(call, &after_id) < 0)
         return -1;
     return as_list ? list(call, 0, after_id < 0 ? 0 : after_id) : follow(call, 0, after_id);
