@@ -10,17 +10,29 @@
 #include "server/blob/blob.h"
 #include "server/prompt/expand.h"
 
-static void submit_begin(struct submit *submit)
+/* NULL: no memory, ret_problem says so. */
+static struct submit *submit_create(struct api *api, const struct api_caller *caller, const struct api_submit *ask,
+                                    struct api_problem *ret_problem)
 {
+    struct submit *submit = calloc(1, sizeof *submit);
+    if (!submit) {
+        api_refuse(ret_problem, API_BUSY, "", "the server has not enough memory at the moment");
+        return NULL;
+    }
+    submit->api = api;
+    submit->caller = caller;
+    submit->ask = ask;
+    submit->problem = ret_problem;
     submit->now_ms = clock_wall_ms();
     submit->task = "generation";
     buf_init(&submit->prompt, PROMPT_BYTES_MAX);
     buf_init(&submit->used, PROMPT_EXPANDED_BYTES_MAX);
     buf_init(&submit->context, PROMPT_EXPANDED_BYTES_MAX);
+    return submit;
 }
 
 /* Blobs that no row names go again. */
-static void submit_finish(struct submit *submit)
+static void submit_destroy(struct submit *submit)
 {
     for (size_t i = 0; i < submit->media_count && !submit->stored; i++)
         if (submit->media[i].fresh)
@@ -31,6 +43,7 @@ static void submit_finish(struct submit *submit)
     json_decref(submit->notes);
     json_decref(submit->camera);
     api_job_finish(&submit->job);
+    free(submit);
 }
 
 static int stages(struct submit *submit)
@@ -48,15 +61,10 @@ int api_job_submit(struct api *api, const struct api_caller *caller, const struc
     const int kept = api_once_begin(api, caller, once, ret_problem);
     if (kept != 0)
         return kept < 0 ? -1 : 0;
-    struct submit *submit = calloc(1, sizeof *submit);
+    struct submit *submit = submit_create(api, caller, ask, ret_problem);
     if (!submit)
-        return api_refuse(ret_problem, API_BUSY, "", "the server has not enough memory at the moment");
-    submit->api = api;
-    submit->caller = caller;
-    submit->ask = ask;
+        return -1;
     submit->once = once;
-    submit->problem = ret_problem;
-    submit_begin(submit);
     int rc = stages(submit);
     if (rc == 0)
         rc = submit_store(submit);
@@ -69,8 +77,7 @@ int api_job_submit(struct api *api, const struct api_caller *caller, const struc
         *ret = submit->job;
         memset(&submit->job, 0, sizeof submit->job);
     }
-    submit_finish(submit);
-    free(submit);
+    submit_destroy(submit);
     return rc;
 }
 
@@ -149,20 +156,14 @@ int api_estimate(struct api *api, const struct api_caller *caller, const struct 
 {
     if (api_require(caller, STORE_SCOPE_GENERATE, ret_problem) < 0)
         return -1;
-    struct submit *submit = calloc(1, sizeof *submit);
+    struct submit *submit = submit_create(api, caller, ask, ret_problem);
     if (!submit)
-        return api_refuse(ret_problem, API_BUSY, "", "the server has not enough memory at the moment");
-    submit->api = api;
-    submit->caller = caller;
-    submit->ask = ask;
-    submit->problem = ret_problem;
+        return -1;
     submit->estimate = true;
-    submit_begin(submit);
     int rc = stages(submit);
     if (rc == 0)
         rc = estimate_fill(submit, ret);
-    submit_finish(submit);
-    free(submit);
+    submit_destroy(submit);
     return rc;
 }
 
